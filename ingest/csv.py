@@ -48,7 +48,7 @@ from .uneven import Uneven
 BLOCK = 8 << 20
 """Bytes parsed at a time, and so the most that a row may have."""
 BEGIN = 1 << 14
-"""Characters in which it is looked what is behind quotes."""
+"""Characters of a file in which the delimiter behind quotes is looked for."""
 DELIMITERS = ",;\t|"
 DIVIDED: dict[str, tuple[Change, str]] = {
     BLANK: (squeezed, BLANK),

@@ -31,15 +31,17 @@ MONKEY = re.compile("(Open-Ended )?Response")
 ORANGE_TYPES = frozenset(
     ("continuous", "numeric", "c", "n", "discrete", "categorical", "d", "string", "text", "s", "time", "t", "basket")
 )
-ORANGE_FLAGS = frozenset(("class", "c", "meta", "m", "ignore", "i", "weight", "w"))
-"""What Orange writes in the second line of a file, and in the third."""
+"""What Orange writes in the second line of a file: the type of each column."""
 ORANGE_NUMBERS = frozenset(("continuous", "numeric", "c", "n"))
+"""Those types that are of numbers."""
+ORANGE_FLAGS = frozenset(("class", "c", "meta", "m", "ignore", "i", "weight", "w"))
+"""What Orange writes in the third line: what each column is for."""
 YEAR = re.compile("(19|20)[0-9]{2}")
 """A number that names a column, as statistical offices write their tables."""
 _WINDOWS = {code: letter for code in range(0x80, 0xA0) if (letter := bytes([code]).decode("cp1252", "ignore"))}
 """What control characters of a name were before somebody read Windows-1252 as Latin-1, and saved it as UTF-8."""
-MOST_TOLD = 3
-"""So many columns without a name of their own are told each."""
+MOST_NAMED = 3
+"""Each of so many columns without a name of their own has a note; more have one together."""
 Record = Sequence[str]
 _FORMS = (
     CellFormat(),
@@ -304,7 +306,7 @@ def names_of(
 
 def _few(said: list[str], as_one: str) -> list[str]:
     """What is to be said of columns, each by itself, or as one sentence of many."""
-    return said if len(said) <= MOST_TOLD else [as_one]
+    return said if len(said) <= MOST_NAMED else [as_one]
 
 
 def names_written(record: Record, *, named: Collection[str] = ()) -> tuple[list[str], list[str]]:

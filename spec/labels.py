@@ -18,7 +18,7 @@ def composed(text: str) -> str:
 
 
 def _composed(value: Any) -> Any:
-    """It is composed before its length is checked: some letters are two when they are."""
+    """A text is composed before its length is checked: a few letters become two, so that it grows."""
     return composed(value) if isinstance(value, str) else value
 
 

@@ -152,10 +152,8 @@ class ClaimStore:
             joining = _same_pack(pack.owner, pack.pack_key, reached.may_join(pack.project_id), others)
             left = self._left(connection, reached, pack.owner, pack.project_id)
             taken = _start(connection, _Slot(worker, device, lease_s), joining, _least(limit, left))
-            if taken:  # their time slice is the pack's
-                joined = in_values(connection, Lease.job_id, [claim.job_id for claim in taken])
-                began = connection.execute(select(Lease.since).where(Lease.job_id == beside)).scalar_one_or_none()
-                connection.execute(update(Lease).where(joined).values(since=began))
+            if taken:
+                _share_time_slice(connection, taken, beside)
             return taken
 
     def _start_pack(
@@ -226,10 +224,8 @@ def _start_brackets(
             started[pack_key] = _start_bracket(connection, slot, head.owner, pack_key)
             taken = [*taken, *started[pack_key]]
     record_packs(connection, started, pack_limit)
-    if len(started) > 1:  # they count as one pack
-        joined = in_values(connection, Lease.job_id, [claim.job_id for claim in taken])
-        began = select(Lease.since).where(Lease.job_id == taken[0].job_id).scalar_subquery()
-        connection.execute(update(Lease).where(joined).values(since=began))
+    if len(started) > 1:
+        _share_time_slice(connection, taken, taken[0].job_id)
     return taken
 
 
@@ -314,6 +310,13 @@ def _start(
         )
         for row in sorted(rows, key=lambda row: (-row.priority, row.id))
     ]
+
+
+def _share_time_slice(connection: Connection, claims: Sequence[Claim], job_id: str) -> None:
+    """Let the time slice of these jobs begin when that of the running job `job_id` did: they count as one pack."""
+    joined = in_values(connection, Lease.job_id, [claim.job_id for claim in claims])
+    began = select(Lease.since).where(Lease.job_id == job_id).scalar_subquery()
+    connection.execute(update(Lease).where(joined).values(since=began))
 
 
 def _same_pack(owner: str, pack_key: str, *which: ColumnElement[bool]) -> ColumnElement[bool]:

@@ -14,13 +14,15 @@ OF_UNITS = ("standardize", "output_activation")
 OF_ROWS = ("dataset", "validation_fraction", "split", "split_seed")
 """Fields that decide which rows are validated on."""
 SHOWN = 3
+"""Most fields that the sentence names."""
 
 
 def doubt(spec: SweepSpec) -> str:
     """A sentence where scores do not compare, for they are of other losses, or of other rows; else nothing."""
     part, _, metric = spec.monitored.partition("_")
     of_numbers = spec.base.info is not None and spec.base.info.targets is Targets.numbers
-    if metric == "loss" and (fields := _varied(spec, OF_LOSSES + OF_UNITS * of_numbers)):
+    decisive = (*OF_LOSSES, *OF_UNITS) if of_numbers else OF_LOSSES
+    if metric == "loss" and (fields := _varied(spec, decisive)):
         other = "rmse" if of_numbers else "accuracy"
         cure = "" if of_numbers and part == "train" else f": try objective {part}_{other}"
         return f"Configurations differ in {fields}, so their {spec.monitored} does not compare{cure}."

@@ -70,8 +70,8 @@ def plainer(spec: JobSpec) -> Suggestion | None:
         if hinders
     }
     plain = changed(spec, **changes) if changes else None
-    told = " and ".join(f"loss {value}" if name == "loss" else f"no {name}" for name, value in changes.items())
-    return None if plain is None else Suggestion(f"Before the data are blamed, try {told}.", plain)
+    words = " and ".join(f"loss {value}" if name == "loss" else f"no {name}" for name, value in changes.items())
+    return None if plain is None else Suggestion(f"Before the data are blamed, try {words}.", plain)
 
 
 def highest_dropout(spec: JobSpec) -> float:

@@ -27,3 +27,8 @@ export const routes: readonly Route[] = [
   { path: "/cluster", title: "Cluster", icon: Server, hint: "queue, workers, throughput", view: () => import("./views/Cluster.svelte") },
   { path: "/people", title: "People", icon: Users, hint: "users, projects, tokens, webhooks, quotas", members: true, view: () => import("./views/People.svelte") },
 ];
+
+/** The views in which somebody may do something; a guest of a classroom has fewer. */
+export function routesOf(isGuest: boolean): readonly Route[] {
+  return routes.filter((route) => !(isGuest && route.members));
+}
