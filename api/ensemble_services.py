@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from model import WEIGHTS
 from spec.ensemble import EnsembleMember, EnsembleScores, EnsembleView
 from spec.job import JobSpec
+from spec.monitors import known_measure, percent
 from spec.states import JobStatus
 from store.errors import IllegalSweepStateError
 from store.jobs import JobStore
@@ -166,12 +167,15 @@ def _sentence(
     def beside(scores: EnsembleScores, name: str) -> str:
         return f"{name} {_shown(scores.ensemble, metric)}, the best one alone {_shown(scores.best, metric)}"
 
-    words = {"log_loss": "log loss", "rmse": "RMSE"}.get(metric, metric)
+    measure = known_measure(metric)
+    words = metric.replace("_", " ") if measure is None else measure.words
     chosen = "One network alone" if members == 1 else f"{members} networks together"
     said = f"{chosen}, of {candidates}: on {validation.rows} validation rows {beside(validation, words)}"
     return f"{said}; on {test.rows} test rows {beside(test, words)}." if test is not None else f"{said}."
 
 
 def _shown(metrics: Mapping[str, Any], metric: str) -> str:
-    value = metrics[metric]
-    return "none" if value is None else f"{value:.4g}"
+    value, measure = metrics[metric], known_measure(metric)
+    if value is None:
+        return "none"
+    return percent(value) if measure is not None and measure.is_share else f"{value:.4g}"

@@ -62,7 +62,7 @@ def objective_of(spec: JobSpec, suggestion: JobSpec | None = None) -> Monitor:
     """The metric by which a job and its counterfactuals are compared; `suggestion` is the one of its verdict.
 
     It is the metric that the job monitors, unless that is a loss: losses of two kinds, or of targets in two units,
-    cannot be compared. Then it is accuracy or R2 of the validation rows, at the best epoch of each job's own monitor.
+    cannot be compared. Then it is accuracy or R² of the validation rows, at the best epoch of each job's own monitor.
     Where the verdict is that accuracy comes from the largest class only, it is balanced accuracy.
     """
     if not spec.monitored.endswith("loss"):

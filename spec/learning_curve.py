@@ -2,7 +2,7 @@
 
 Fit and generalisation are *skills*: 0 is a guess, 1 is perfect. For classes, skill is balanced accuracy (the mean of
 the classes' recalls) above chance, (balanced accuracy - 1/classes) / (1 - 1/classes), so that a rare class counts as
-much as any other. For numbers it is the explained share of the variance, R2.
+much as any other. For numbers it is the explained share of the variance, R².
 """
 
 import math

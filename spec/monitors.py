@@ -56,6 +56,11 @@ def measure_of(monitor: Monitor) -> Measure:
     return MEASURES[monitor.partition("_")[2]]
 
 
+def known_measure(metric: str) -> Measure | None:
+    """What any metric measures, with its split or without; None where that is not in `MEASURES`."""
+    return MEASURES.get(metric) or MEASURES.get(metric.partition("_")[2])
+
+
 REGRESSION_METRICS = frozenset(name for name in get_args(Monitor) if measure_of(name).is_of_numbers)
 LOWER_IS_BETTER = frozenset(name for name in get_args(Monitor) if not measure_of(name).higher_is_better)
 """Metrics that improve when they fall; all others improve when they rise."""

@@ -30,7 +30,7 @@ ACCURACY_GAP = 0.15
 """Overfit: training accuracy exceeds validation accuracy by this much at the best epoch."""
 TIMES_THE_LOSS = 2.0
 """Overfit: of numbers, training rows' explained variance exceeds validation rows' by that much, and validation loss is
-so many times training loss. A small gap in R2 may be luck where little is explained."""
+so many times training loss. A small gap in R² may be luck where little is explained."""
 LEAST_ACCURACY = 0.85
 """Underfit: balanced accuracy at the best epoch is below this ..."""
 LEAST_EXPLAINED = 0.4
@@ -228,7 +228,7 @@ def _memorising(shape: LearningCurve) -> str:
         )
     if not shape.accuracy.is_measured:
         r2 = shape.at_best("val_r2") or 0.0
-        share = f"only {percent(r2)}" if r2 >= LEAST_SKILL else f"nothing (R2 {_r2(r2)})"
+        share = f"only {percent(r2)}" if r2 >= LEAST_SKILL else f"nothing (R² {_r2(r2)})"
         return (
             f"{shape.where}, the network explains {percent(shape.train_skill)} of the variance of training rows, "
             f"and {share} of that of validation rows: it memorises the training data"
@@ -254,7 +254,7 @@ def _one_sided(shape: LearningCurve) -> str:
 def _poor(shape: LearningCurve) -> str:
     if not shape.accuracy.is_measured or (shape.accuracy.training is None and shape.fitted_accuracy >= LEAST_ACCURACY):
         r2 = shape.at_best("val_r2")
-        explained = "" if r2 is None else f"validation R2 is {_r2(r2)}"
+        explained = "" if r2 is None else f"validation R² is {_r2(r2)}"
         if not shape.ends_at_zero:
             return f"{shape.where}, {explained}"
         if shape.is_one_epoch and shape.baseline.of_constant is None:
@@ -286,7 +286,7 @@ def _fine(shape: LearningCurve) -> str:
     accuracy, r2 = shape.at_best("val_accuracy"), shape.at_best("val_r2")
     measured = f"loss {_loss(shape.monitored[shape.best])}" if accuracy is None else f"accuracy {percent(accuracy)}"
     if r2 is not None:
-        measured = f"R2 {_r2(r2)}"
+        measured = f"R² {_r2(r2)}"
     if accuracy is not None:
         measured += _beside(accuracy, shape.accuracy.validation)
     return f"validation {measured} {shape.where}, without overfitting"
@@ -299,7 +299,7 @@ def _beside(accuracy: float, balanced: float | None) -> str:
 
 
 def _r2(value: float) -> str:
-    """R2 with two decimals; how far below 0 it is says no more from some size on."""
+    """R² with two decimals; how far below 0 it is says no more from some size on."""
     return f"{value:z.2f}" if value > -100.0 else "below -100"
 
 

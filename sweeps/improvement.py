@@ -1,7 +1,7 @@
 """What the counterfactuals of a job show: which of them are better than the job, and a sentence that says so.
 
 A change helps if its mean is better than the job's by more than what seeds do (paired t-test with Holm's correction,
-p < 0.05), and by enough to matter: 0.01 of an accuracy or of R2, a hundredth of a loss or an error. With classes, other
+p < 0.05), and by enough to matter: 0.01 of an accuracy or of R², a hundredth of a loss or an error. With classes, other
 than by ROC AUC, it must be six rows, too: all seeds are measured on the same rows, and of fewer a sign test never says
 p < 0.05.
 If the best change is better by enough, but not by more than what seeds do, the sentence says how many seeds decide.

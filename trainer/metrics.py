@@ -109,7 +109,7 @@ class ClassMetrics:
 
 
 class RegressionMetrics:
-    """Of numbers, in the target's own units: MAE, RMSE and R2; of several outputs the mean, and each by its name.
+    """Of numbers, in the target's own units: MAE, RMSE and R²; of several outputs the mean, and each by its name.
 
     `y` are scaled targets [splits, rows, outputs], `deviation` what a scaled unit is of the target's [splits, outputs].
     `targets` are the names of several outputs in names of metrics; none for the mean alone.

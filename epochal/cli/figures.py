@@ -39,9 +39,9 @@ def of_rows(metrics: Metrics, name: str) -> float | None:
 
 
 def score(metrics: Metrics) -> str:
-    """The accuracy, or else R2, of the validation rows."""
+    """The accuracy, or else R², of the validation rows."""
     accuracy, r2 = of_rows(metrics, "accuracy"), of_rows(metrics, "r2")
-    return percent(accuracy) if accuracy is not None or r2 is None else f"R2 {r2:.3f}"
+    return percent(accuracy) if accuracy is not None or r2 is None else f"R² {r2:.3f}"
 
 
 def sparkline(values: Sequence[float | None], *, low: float, high: float, width: int) -> str:

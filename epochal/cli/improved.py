@@ -10,6 +10,7 @@ from spec.states import SweepState
 
 from ..client import Api
 from ..client.waiting import wait_for_improvement
+from ..client.words import DASH, metric
 from .console import aside, print_json, remark, screen
 
 SHOWN = 12
@@ -45,16 +46,17 @@ def changes_table(view: ImprovementView) -> Table:
     """The job as it is, and the best of its counterfactuals."""
     table = Table("change", view.objective, "95 % interval", "better by", "p", "helps", box=None, pad_edge=False)
     for change in view.changes[:SHOWN]:
-        table.add_row(*_cells(change), style="bold" if change.helps else None)
+        table.add_row(*_cells(change, view.objective), style="bold" if change.helps else None)
     return table
 
 
-def _cells(change: ChangeView) -> list[str]:
-    interval = "-" if change.low is None or change.high is None else f"{change.low:.4g} to {change.high:.4g}"
+def _cells(change: ChangeView, objective: str) -> list[str]:
+    low, high = metric(objective, change.low), metric(objective, change.high)
+    sign = "+" if change.difference is not None and change.difference > 0.0 else ""
     numbers = [
-        "-" if change.mean is None else f"{change.mean:.4g}",
-        interval,
-        "-" if change.difference is None else f"{change.difference:+.3g}",
-        "-" if change.p is None else f"{change.p:.2g}",
+        metric(objective, change.mean),
+        DASH if change.low is None or change.high is None else f"{low} to {high}",
+        sign + metric(objective, change.difference),
+        DASH if change.p is None else f"{change.p:.2g}",
     ]
     return [change.change, *numbers, "yes" if change.helps else ""]

@@ -14,7 +14,7 @@ from spec.lesson import LessonSummary, LessonView, Seen, read
 from spec.views import Curve, JobView
 
 from ..client import Api
-from ..client.words import metric_label
+from ..client.words import metric, metric_label
 from ..errors import BadFileError
 from .console import Json, print_json, print_model, screen, show_table
 from .figures import sparkline
@@ -138,6 +138,6 @@ def _table(taught: LessonView, jobs: dict[str, JobView], curves: dict[str, Curve
         table.add_row(
             Text(run),
             sparkline(curve.get(first, []), low=low, high=high, width=CURVE),
-            *("-" if end is None else f"{end:.4g}" for end in ends),
+            *(metric(name, end) for name, end in zip(taught.shown, ends, strict=True)),
         )
     return table

@@ -13,7 +13,7 @@ from spec.sweep import Budget
 from spec.sweep_views import PopulationView, SweepCheck, SweepSummary, SweepView
 
 from ..client.sweep_progress import ended_trials, out_of, value_text, whole
-from ..client.words import DASH, metric, number, short, short_ids
+from ..client.words import DASH, metric, short, short_ids
 from .figures import duration, one_line
 
 COLOURS: Mapping[str, str] = {
@@ -79,7 +79,11 @@ def leaderboard(sweep: SweepView) -> Table:
     table.add_column("epochs", justify="right", no_wrap=True)
     table.add_column("configuration")
     for one in sweep.leaderboard:
-        interval = [] if len(table.columns) < 5 else [f"{number(one.low)} to {number(one.high)}"]
+        interval = (
+            []
+            if len(table.columns) < 5
+            else [f"{metric(sweep.objective, one.low)} to {metric(sweep.objective, one.high)}"]
+        )
         values = ", ".join(f"{name} {value_text(value)}" for name, value in one.configuration.items())
         table.add_row(
             f"#{one.number}", metric(sweep.objective, one.score), *interval, str(one.epochs), one_line(values)

@@ -16,7 +16,7 @@ from spec.sweep_views import TrialView
 from ..client import Api
 from ..client.find import find_sweep
 from ..client.sweep_progress import value_text
-from ..client.words import DASH, number, short
+from ..client.words import metric, short
 from .console import Json, print_json, print_model, screen
 from .models import Output, RowsFile, WithInput, answer_predictions, json_rows, predicted
 from .progress import follow_sweep
@@ -101,7 +101,7 @@ def ensemble_table(found: EnsembleView) -> Table:
     table.add_column("configuration")
     for member in found.members:
         values = ", ".join(f"{name} {value_text(value)}" for name, value in member.configuration.items())
-        score = DASH if member.score is None else number(member.score)
+        score = metric(found.metric, member.score)
         table.add_row(short(member.job), f"{100 * member.weight:.0f} %", score, values)
     return table
 

@@ -37,19 +37,21 @@ def number(value: float | None, digits: int = 4) -> str:
 
 
 def percent(value: float | None) -> str:
-    """An accuracy, in percent."""
+    """A share, in percent."""
     return DASH if value is None else monitors.percent(value)
 
 
 def metric(name: str, value: float | None) -> str:
-    """The value of a metric: accuracies in percent."""
-    return percent(value) if name.endswith("accuracy") else number(value)
+    """The value of a metric: accuracies and F1 in percent."""
+    measure = monitors.known_measure(name)
+    return percent(value) if measure is not None and measure.is_share else number(value)
 
 
 def metric_label(name: str) -> str:
     """A metric in words: `val_loss` is the validation loss."""
     split, _, rest = name.partition("_")
-    return f"{monitors.SPLITS.get(split, split)} {rest}".replace("_", " ")
+    words = monitors.MEASURES[rest].words if rest in monitors.MEASURES else rest
+    return f"{monitors.SPLITS.get(split, split)} {words}".replace("_", " ")
 
 
 def metrics_text(metrics: Metrics) -> str:

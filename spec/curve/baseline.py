@@ -103,14 +103,14 @@ class Baseline:
 
     @property
     def variance(self) -> float | None:
-        """Variance of the targets of validation rows, in units of the loss: squared error / (1 - R2)."""
+        """Variance of the targets of validation rows, in units of the loss: squared error / (1 - R²)."""
         points, r2 = self.points, self.points.at_best("val_r2")
         is_squared = isinstance(points.spec.loss, Mse) and r2 is not None and r2 < 1.0
         return points.monitored[points.best] / (1.0 - (r2 or 0.0)) if is_squared else None
 
     @property
     def _deviation(self) -> float | None:
-        """Standard deviation of the numbers to predict, as far as the settings or R2 tell it.
+        """Standard deviation of the numbers to predict, as far as the settings or R² tell it.
 
         A job that begins with the network of another one has targets that are scaled as in that job.
         """

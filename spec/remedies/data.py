@@ -17,7 +17,7 @@ as small."""
 OUTLYING = 1_000.0
 """A number is an outlier if it is so many times as far from the median as the median number is."""
 UNLIKE = -1.0
-"""A smaller R2 says that the errors are far larger than the targets' own spread."""
+"""A smaller R² says that the errors are far larger than the targets' own spread."""
 FAR_ABOVE = 10.0
 """The loss of the first epoch is far above an untrained network's if it is so many times that."""
 

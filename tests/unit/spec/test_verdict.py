@@ -101,12 +101,12 @@ def test_targets_of_which_nothing_can_be_learnt_are_named() -> None:
 def test_numbers_of_training_rows_alone_are_memorised() -> None:
     verdict = regression([1.0, 0.7, 0.5], -0.04)
     assert verdict.kind is VerdictKind.overfit
-    assert "explains 50.0 % of the variance of training rows, and nothing (R2 -0.04) of that of" in verdict.sentence
+    assert "explains 50.0 % of the variance of training rows, and nothing (R² -0.04) of that of" in verdict.sentence
     assert verdict.suggestion is None
 
 
 def test_an_r2_just_below_zero_is_written_without_a_sign() -> None:
-    assert "nothing (R2 0.00) of that of" in regression([1.0, 0.7, 0.5], -0.001).sentence
+    assert "nothing (R² 0.00) of that of" in regression([1.0, 0.7, 0.5], -0.001).sentence
 
 
 def test_numbers_of_training_rows_that_are_explained_far_better_are_memorised() -> None:
@@ -150,7 +150,7 @@ def test_nothing_is_named_against_overfitting_that_the_job_has_much_of_or_no_pla
 def test_a_small_gap_of_numbers_is_no_overfitting(train: float, val: float, r2: float) -> None:
     verdict = regression([train] * 10, r2, val=[val] * 10)
     assert verdict.kind is VerdictKind.good
-    assert f"validation R2 {r2:.2f}" in verdict.sentence
+    assert f"validation R² {r2:.2f}" in verdict.sentence
 
 
 def test_a_gap_of_numbers_says_nothing_where_an_untrained_networks_loss_is_not_known() -> None:
@@ -489,7 +489,7 @@ def test_a_regression_is_underfit_when_most_of_the_variance_remains() -> None:
     verdict = regression([0.95] * 30, 0.04)
     assert (verdict.kind, verdict.gap, verdict.suggestion) == (VerdictKind.underfit, 0.0, None)
     assert "training loss at the best epoch is 95.0 % of that of the best constant" in verdict.sentence
-    assert "validation R2 is 0.04" in verdict.sentence
+    assert "validation R² is 0.04" in verdict.sentence
 
 
 def test_a_regression_whose_first_epoch_was_good_is_not_underfit() -> None:
@@ -643,7 +643,7 @@ def test_more_features_than_rows_are_named() -> None:
 def test_numbers_far_from_the_usual_size_are_to_be_standardised(first: float, r2: float) -> None:
     verdict = regression([first, first / 10], r2, standardize=False)
     assert (verdict.kind, changed(verdict)["standardize"]) == (VerdictKind.underfit, True)
-    assert "more than 1,000 times that of the best constant, and validation R2 is below -100." in verdict.sentence
+    assert "more than 1,000 times that of the best constant, and validation R² is below -100." in verdict.sentence
 
 
 def test_a_loss_that_starts_far_above_a_guess_at_a_usual_rate_wants_standardised_features() -> None:
@@ -721,7 +721,7 @@ def test_a_loss_below_zero_is_judged_by_what_is_explained() -> None:
     assert regression(falls, 0.9, **counts).kind is VerdictKind.good
     poor = regression(falls, 0.1, **counts)
     assert poor.kind is VerdictKind.underfit
-    assert poor.sentence.startswith("Underfit: at the best epoch, validation R2 is 0.10.")
+    assert poor.sentence.startswith("Underfit: at the best epoch, validation R² is 0.10.")
     assert regression(falls, 0.9, val=rises, **counts).kind is VerdictKind.overfit
     unvalidated = judge(
         JobSpec.model_validate({"dataset": "diabetes", "validation_fraction": 0, **counts}),

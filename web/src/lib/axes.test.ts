@@ -23,6 +23,8 @@ test("words keep the order of the space, and stand in the middle of their places
   expect([...axis.values.slice(0, 2)]).toEqual([1, 0]);
   expect(ticks(axis)).toEqual([{ place: 0.25, text: "16" }, { place: 0.75, text: "32, 32" }]);
   expect(textOf(axis, NaN)).toBe("–");
+  const score = { ...axisOf("score", [0.9, 0.92]), metric: "val_macro_f1" };
+  expect([textOf(score, 0.9), ticks(score, 2).map(({ text }) => text)]).toEqual(["90.0 %", ["90 %", "92 %"]]);
 });
 
 test("ranks go from the best to the worst, whichever way is better", () => {

@@ -1,6 +1,6 @@
 /** Axes for values of any kind: numbers on linear or logarithmic scales, and words in their order. Every function is pure. */
 
-import { number } from "./format";
+import { metric, tick } from "./format";
 import { show } from "./spec";
 
 /** One value of each row as a number: words are counted from 0; NaN where a row has none. */
@@ -13,6 +13,8 @@ export interface Axis {
   readonly values: Float64Array;
   /** Of words: their texts. */
   readonly words: readonly string[];
+  /** The metric that the values are of, if they are: shares of rows are read in percent. */
+  readonly metric?: string;
 }
 
 export interface Tick {
@@ -82,7 +84,7 @@ export function at(axis: Axis, where: number): number {
 /** A value as text. */
 export function textOf(axis: Axis, value: number): string {
   if (!Number.isFinite(value)) return "–";
-  return axis.scale === "words" ? (axis.words[Math.round(value)] ?? "–") : number(value);
+  return axis.scale === "words" ? (axis.words[Math.round(value)] ?? "–") : metric(axis.metric ?? "", value);
 }
 
 /** Texts along the axis: every word, powers of ten, or round numbers. */
@@ -92,7 +94,7 @@ export function ticks(axis: Axis, most = 6): Tick[] {
     return axis.words.map((text, i) => ({ place: place(axis, i), text })).filter((_, i) => i % every === 0);
   }
   const found = axis.scale === "log" ? powers(axis, most) : round(axis, most);
-  return found.map((value) => ({ place: place(axis, value), text: number(value) }));
+  return found.map((value) => ({ place: place(axis, value), text: tick(value, axis.metric) }));
 }
 
 function powers(axis: Axis, most: number): number[] {

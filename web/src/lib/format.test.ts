@@ -13,10 +13,10 @@ test("places of an axis are told apart, however large, small or near to each oth
   expect([0.9995, 0.9996].map((value) => tick(value, "val_accuracy"))).toEqual(["99.95 %", "99.96 %"]);
 });
 
-test("an accuracy is a percentage, a loss is not", () => {
-  expect(metric("val_balanced_accuracy", 0.969)).toBe("96.9 %");
+test("an accuracy is a percentage, as F1 is, a loss is not", () => {
+  expect([metric("val_balanced_accuracy", 0.969), metric("val_macro_f1", 1), metric("val_accuracy", null)]).toEqual(["96.9 %", "100.0 %", "–"]);
   expect(metric("val_loss", 0.969)).toBe("0.969");
-  expect(["val_f1_macro", "train_loss"].map(metricName)).toEqual(["validation F1 macro", "training loss"]);
+  expect(["val_macro_f1", "train_loss"].map(metricName)).toEqual(["validation macro F1", "training loss"]);
   expect([higherIsBetter("val_accuracy"), higherIsBetter("val_loss"), higherIsBetter("test_r2")]).toEqual([true, false, true]);
 });
 

@@ -21,7 +21,7 @@ export function number(value: number | null | undefined): string {
 
 /** A place of an axis, such as of `metric`: with the digits that tell it from the next one, as in 5.002e12 and 5.004e12. */
 export function tick(value: number, metric = ""): string {
-  if (/accuracy$/.test(metric)) return `${Number((100 * value).toPrecision(7))} %`;
+  if (SHARES.test(metric)) return `${Number((100 * value).toPrecision(7))} %`;
   const exact = Number(value.toPrecision(7));
   const size = Math.abs(exact);
   if (size >= 1e6 || (size > 0 && size < 1e-4)) return exact.toExponential().replace("e+", "e");
@@ -41,16 +41,17 @@ export function percent(share: number | null | undefined): string {
   return `${(100 * share).toFixed(1).replace(/\.0$/, "")} %`;
 }
 
-const SHARES = /(accuracy|precision|recall|f1|auc|r2)$/;
+/** Metrics that count rows, and that people read in percent: `is_share` of the API's `spec/monitors.py`. */
+const SHARES = /(accuracy|f1)$/;
 
-/** A metric's value: shares of rows as percentages. */
+/** A metric's value as verdicts and the command print it: shares of rows as percentages with one decimal. */
 export function metric(name: string, value: number | null | undefined): string {
-  return /accuracy$/.test(name) ? percent(value) : number(value);
+  return SHARES.test(name) && Number.isFinite(value) ? `${(100 * (value ?? 0)).toFixed(1)} %` : number(value);
 }
 
 /** Whether more is better. */
 export function higherIsBetter(name: string): boolean {
-  return SHARES.test(name.replace(/^(train|val|test)_/, ""));
+  return /(accuracy|f1|auc|r2)$/.test(name);
 }
 
 /** Whether a metric, without its part, is that of one of several targets: `price_mae`. */
