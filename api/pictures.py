@@ -127,8 +127,8 @@ def _listed(job: JobRecord, report: "Report | None") -> PictureList:
     names = [*(["curves"] if job.epoch else []), *(() if report is None else report.pictures)]
     if not names:
         return PictureList(pictures=[], why="The job ended before its first epoch did: there is nothing to draw.")
-    at = f"{PREFIX}/jobs/{job.id}/pictures"
-    return PictureList(pictures=[PictureView(name=name, href=f"{at}/{name}.png") for name in names], why=None)
+    at, why = f"{PREFIX}/jobs/{job.id}/pictures", None if report is None else report.left_out
+    return PictureList(pictures=[PictureView(name=name, href=f"{at}/{name}.png") for name in names], why=why)
 
 
 pictures = Blueprint("pictures", __name__, url_prefix=f"{PREFIX}/jobs")

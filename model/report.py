@@ -18,7 +18,7 @@ from .network import Array
 
 Classes = npt.NDArray[np.int64]
 
-DRAWN_CLASSES = 30
+DRAWN_CLASSES = 100
 """Maximum number of classes of a confusion matrix as a picture."""
 ROC_CLASSES = 10
 """Maximum number of classes of a picture with ROC curves, one class against all others."""
@@ -94,6 +94,13 @@ class ClassReport(Frozen):
         drawn = (len(self.labels) <= DRAWN_CLASSES, self.roc, self.calibration)
         return tuple(name for name, there in zip(("confusion", "roc", "calibration"), drawn, strict=True) if there)
 
+    @property
+    def left_out(self) -> str | None:
+        """Which pictures there are none of because of its many classes."""
+        count, limits = len(self.labels), {"confusion matrices": DRAWN_CLASSES, "ROC curves": ROC_CLASSES}
+        missed = [f"{what} for up to {most}" for what, most in limits.items() if count > most]
+        return f"The target has {count} classes: there are {' and '.join(missed)} only." if missed else None
+
 
 class NumberReport(Frozen):
     """Metrics of a regression, in the target's units; the mean for several targets."""
@@ -134,6 +141,12 @@ class Report(Frozen):
     """Measured once, on the finished model; null without a test split."""
     boundary: Boundary | None = None
     landscape: Landscape | None = None
+
+    @property
+    def left_out(self) -> str | None:
+        """Which pictures there are none of, and why."""
+        parts = [part for part in (self.validation, self.test) if isinstance(part, ClassReport)]
+        return parts[0].left_out if parts else None
 
     @property
     def pictures(self) -> tuple[str, ...]:

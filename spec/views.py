@@ -353,7 +353,7 @@ class PictureList(Frozen):
 
     pictures: list[PictureView]
     why: str | None
-    """Why there are no pictures; null if there are some."""
+    """Why there are no pictures, or fewer than of other jobs; null if there are all."""
 
 
 class EventView(Frozen):

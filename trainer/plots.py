@@ -21,6 +21,8 @@ from spec.views import Curve
 
 # Okabe and Ito's colours, which colour-blind people can tell apart too; lines also differ in stroke.
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#555555"
+NUMBERED_CLASSES = 30
+"""Cells of more classes have no space for their numbers."""
 LABEL_LETTERS = 20
 """Longer labels are cut off after so many letters."""
 LOG_ABOVE = 100.0
@@ -102,7 +104,8 @@ def curves_png(
 def confusion_png(labels: Sequence[str], confusion: Sequence[Sequence[int]], *, title: str) -> bytes:
     """Rows by their true class (down) and their predicted class (across), darker where there are more."""
     count, longest = len(labels), min(max(map(len, labels)), LABEL_LETTERS)
-    width, height = 2.2 + 0.45 * count, 1.8 + 0.4 * count
+    many = count > NUMBERED_CLASSES
+    width, height = (2.2 + 0.16 * count, 1.8 + 0.16 * count) if many else (2.2 + 0.45 * count, 1.8 + 0.4 * count)
     figure = Figure(figsize=(width, height), dpi=80)
     # Fixed margins, as above: room for the longest label, upright and at a slant.
     edge = 0.6 + 0.08 * longest
@@ -110,15 +113,17 @@ def confusion_png(labels: Sequence[str], confusion: Sequence[Sequence[int]], *, 
     panel = figure.subplots()
     panel.imshow(confusion, cmap="Blues")
     darkest = max(max(row) for row in confusion)
-    for row, counts in enumerate(confusion):
+    for row, counts in enumerate(() if many else confusion):
         for column, rows in enumerate(counts):
             panel.text(
                 column, row, str(rows), ha="center", va="center", color="white" if 2 * rows > darkest else "black"
             )
     names = [_drawable(label[:LABEL_LETTERS]) for label in labels]
     panel.set(xlabel="predicted class", ylabel="true class", xticks=range(count), yticks=range(count))
-    panel.set_xticklabels(names, rotation=45, ha="right", parse_math=False)
+    panel.set_xticklabels(names, rotation=90 if many else 45, ha="center" if many else "right", parse_math=False)
     panel.set_yticklabels(names, parse_math=False)
+    if many:
+        panel.tick_params(labelsize=7)
     return _png(figure, title)
 
 

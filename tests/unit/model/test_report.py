@@ -135,6 +135,14 @@ def test_what_there_is_to_draw_is_named() -> None:
     )
     assert Report(test=numbers).pictures == ("test_residuals",)
     assert Report().pictures == ()
+    many = {count: classes.model_copy(update={"labels": tuple(map(str, range(count)))}) for count in (10, 50, 101)}
+    assert {count: Report(test=part).left_out for count, part in many.items()} == {
+        10: None,
+        50: "The target has 50 classes: there are ROC curves for up to 10 only.",
+        101: "The target has 101 classes: there are confusion matrices for up to 100 and ROC curves for up to 10 only.",
+    }
+    assert "confusion" in many[50].pictures
+    assert "confusion" not in many[101].pictures
 
 
 @pytest.mark.parametrize("exponent", [-1010, -700, 700, 1018])

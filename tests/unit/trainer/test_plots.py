@@ -67,7 +67,8 @@ def test_any_name_can_be_a_title(title: str) -> None:
 def test_a_confusion_matrix_grows_with_its_classes_whatever_they_are_called() -> None:
     two = confusion_png(["$a_b$", "\N{CJK UNIFIED IDEOGRAPH-4E00}"], [[3, 1], [0, 0]], title="t")
     three = confusion_png(["a", "b", "c" * 50], [[3, 1, 0], [0, 0, 0], [0, 0, 9]], title="t")
-    assert size(two)[0] < size(three)[0]
+    hundred = confusion_png([f"class {number}" for number in range(100)], [[1] * 100] * 100, title="t")
+    assert size(two)[0] < size(three)[0] < size(hundred)[0] < 2000
 
 
 @pytest.mark.parametrize(

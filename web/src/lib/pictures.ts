@@ -19,6 +19,8 @@ export const MATRIX = {
   narrow: 8,
   /** Cells of more classes are too small for their numbers. */
   numbered: 12,
+  /** Of more classes, only some names fit beside it; a pointer shows the others. */
+  named: 40,
   /** Letters of all names together that fit below it: more are turned. */
   level: 26,
 } as const;
@@ -100,7 +102,7 @@ function hover(c: Colours, formatter: (shown: { data: readonly number[]; seriesN
 function confusion({ labels, counts }: Schemas["ConfusionNumbers"], c: Colours): EChartsOption {
   const most = Math.max(1, ...counts.flat());
   const many = labels.length > MATRIX.numbered;
-  const every = { interval: 0, hideOverlap: false };
+  const every = labels.length > MATRIX.named ? { hideOverlap: true } : { interval: 0, hideOverlap: false };
   const wide = labels.length * Math.max(...labels.map((label) => label.length)) > MATRIX.level;
   const [none, all] = [blend(c.muted, c.surface, 0.1), c.train];
   const cells = counts.flatMap((row, real) => row.map((n, predicted) => [predicted, labels.length - 1 - real, n]));
@@ -119,7 +121,7 @@ function confusion({ labels, counts }: Schemas["ConfusionNumbers"], c: Colours):
       data: cells.map((cell) => ({ value: cell, label: { color: readableOn(blend(all, none, (cell[2] ?? 0) / most)) } })),
       labelLayout: { hideOverlap: true },
       label: { show: !many, formatter: (cell) => String((cell.value as number[])[2] || "") },
-      itemStyle: { borderColor: c.surface, borderWidth: many ? 1 : 2, borderRadius: 3 },
+      itemStyle: { borderColor: c.surface, borderWidth: labels.length > MATRIX.named ? 0.5 : many ? 1 : 2, borderRadius: labels.length > MATRIX.named ? 0 : 3 },
     }],
   };
 }
