@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine, or_, select
 from .db import OVERLAP, in_values, now, reading
 from .records import JOB_NEWS
 from .sweep_records import SweepRecord, sweep_record
-from .tables import Job, JobEvent, Lease, Sweep
+from .tables import DeletedJob, Job, JobEvent, Lease, Sweep
 from .versions import supported_rules
 
 LONGEST_ABSENCE = timedelta(minutes=10)
@@ -34,6 +34,8 @@ class Seen:
     """The newest event of the jobs that have changed state of late."""
     updated: Mapping[str, datetime] = field(default_factory=dict)
     """When the running jobs that it read were last updated."""
+    deleted: frozenset[str] = frozenset()
+    """The jobs that were deleted of late."""
     running_after: str | None = None
     """Where more run than are read at once: the job after which the next ones are read."""
 
@@ -45,6 +47,8 @@ class Changes:
     seen: Seen
     jobs: tuple[Any, ...] = ()
     """Rows of `JOB_NEWS`."""
+    deleted: tuple[Any, ...] = ()
+    """Id, owner and project of the jobs that were deleted."""
     sweeps: tuple[SweepRecord, ...] = ()
     """Sweeps that go on, and those that have just ended."""
     too_many: bool = False
@@ -75,12 +79,15 @@ class ChangeStore:
             running = [] if too_many else self._running(connection, seen.running_after, ids)
             asked = () if too_many else moved.union(running)
             rows = connection.execute(JOB_NEWS.where(in_values(connection, Job.id, asked))).all()
+            deleted = connection.execute(select(DeletedJob.__table__).where(DeletedJob.at > since)).all()
             live = or_(Sweep.finished_at.is_(None), Sweep.finished_at > since)
             sweeps = connection.execute(select(Sweep.__table__).where(live, supported_rules())).all()
         updated = {row.id: row.updated_at for row in rows}
         changed = [row for row in rows if row.id in moved or seen.updated.get(row.id) != row.updated_at]
-        known = Seen(at, events, updated, running[-1] if len(running) == MOST else None)
-        return Changes(known, tuple(changed), tuple(sweep_record(row) for row in sweeps), too_many)
+        gone = [row for row in deleted if row.id not in seen.deleted and (ids is None or row.id in ids)]
+        last = running[-1] if len(running) == MOST else None
+        known = Seen(at, events, updated, frozenset(row.id for row in deleted), last)
+        return Changes(known, tuple(changed), tuple(gone), tuple(sweep_record(row) for row in sweeps), too_many)
 
     @staticmethod
     def _running(connection: Connection, after: str | None, ids: Collection[str] | None) -> Sequence[str]:

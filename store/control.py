@@ -3,12 +3,13 @@
 from collections import deque
 from collections.abc import Collection
 
-from sqlalchemy import ColumnElement, Connection, and_, case, delete, literal, not_, null, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, delete, insert, literal, not_, null, or_, select, update
 
 from spec.states import FINISHED, JobStatus
 from spec.views import Change
 
 from .access import Asker, changeable_by, demand_change
+from .changes import LONGEST_ABSENCE
 from .checkpoints import void_checkpoints
 from .db import in_values, now, reading, writing
 from .errors import IllegalTransitionError, JobOfSweepError
@@ -17,7 +18,7 @@ from .jobs import JobStore
 from .mirror import mark_for_mirror, mark_for_mirror_again
 from .projects import demand_member
 from .records import Cancelled, JobFilter, JobRecord
-from .tables import Artifact, Job
+from .tables import Artifact, DeletedJob, Job
 from .transitions import Transition, log_event, move
 from .versions import supported_version
 
@@ -166,7 +167,11 @@ class JobControl(JobStore):
         with writing(self._engine) as connection:
             left = select(Artifact.path).where(Artifact.job_id == job_id)
             files = set(connection.execute(left).scalars())
-            gone = connection.execute(delete(Job).where(Job.id == job_id, ended).returning(Job.id)).first()
+            facts = Job.id, Job.owner, Job.project_id
+            gone = connection.execute(delete(Job).where(Job.id == job_id, ended).returning(*facts)).first()
+            if gone is not None:
+                connection.execute(delete(DeletedJob).where(DeletedJob.at < now(-LONGEST_ABSENCE.total_seconds())))
+                connection.execute(insert(DeletedJob).values(**gone._mapping, at=now()))
             shared = set(connection.execute(select(Artifact.path).where(Artifact.path.in_(files))).scalars())
         if gone is None:
             status = self.get(job_id, owner=owner).status

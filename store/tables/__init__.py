@@ -5,7 +5,7 @@ from .base import Base
 from .curves import CurveChunk, Mirror
 from .datasets import Dataset, DeletedDataset, Upload, UploadPiece
 from .files import Artifact, Checkpoint, FileStore
-from .jobs import DATASET, BestMetric, Idempotency, Job, JobEvent
+from .jobs import DATASET, BestMetric, DeletedJob, Idempotency, Job, JobEvent
 from .leases import Attempt, Lease, RecentUse
 from .sweeps import Generation, Sweep, Trial
 from .tally import Tally
@@ -23,6 +23,7 @@ __all__ = [
     "CurveChunk",
     "Dataset",
     "DeletedDataset",
+    "DeletedJob",
     "Delivery",
     "FileStore",
     "Generation",

@@ -118,6 +118,19 @@ class Job(Base):
     )
 
 
+class DeletedJob(Base):
+    """A job that was deleted a short time ago: whoever shows it hears so. Rows are kept for `LONGEST_ABSENCE`."""
+
+    __tablename__ = "deleted_job"
+
+    id: Mapped[str] = mapped_column(JobId, primary_key=True)
+    owner: Mapped[str]
+    project_id: Mapped[str | None] = mapped_column(JobId)
+    at: Mapped[datetime] = mapped_column(default=now())
+
+    __table_args__ = (Index("ix_deleted_job_at", "at"),)
+
+
 class JobEvent(Base):
     """One change of a job's state, written in the transaction that made it."""
 

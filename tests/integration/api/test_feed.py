@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import closing
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Any
 
 import pytest
@@ -96,6 +96,24 @@ def test_a_reader_that_comes_back_has_missed_nothing(both: Service, feed: Feed) 
     with closing(feed.follow(ANN, "1000000000000")) as texts, listening(both.engine) as statements:  # of 2001
         assert next(events(texts))[1] == "reload"
     assert not any("job_event" in text and "2001-" in str(values) for text, values in statements)
+
+
+def test_a_reader_hears_once_of_a_job_that_is_deleted_and_a_stranger_does_not(both: Service, feed: Feed) -> None:
+    job_id, kept = both.run(), both.submit()
+    both.store.fail(job_id, 1, reason=FailureReason.diverged, message="The loss became NaN.")
+    with closing(feed.follow(ANN, "")) as texts:
+        stream = events(texts)
+        last, kind, _ = next(stream)
+        assert kind == "ready"
+        both.store.delete(job_id, owner="ann")
+        both.store.request_cancel(kept, owner="ann", actor="ann")
+        heard = list(takewhile(lambda one: one[2].get("status") != "cancelled", stream))
+        assert [data["id"] for _, kind, data in heard if kind == "deleted"] == [job_id]
+    for reader, hears in (ANN, True), (Reader("bob"), False):
+        with closing(feed.follow(reader, last)) as texts:
+            both.ask("POST", JOBS, json={"dataset": "xor"}, token=both.tokens.create(owner=reader.asker))
+            heard = list(takewhile(lambda one: one[2].get("status") != "queued", events(texts)))
+            assert ("deleted" in {kind for _, kind, _ in heard}) == hears
 
 
 def test_some_jobs_only_and_no_sweeps(both: Service, feed: Feed) -> None:

@@ -22,6 +22,7 @@ class Live {
   state = $state<"idle" | "open" | "lost">("idle");
   #jobs = new Set<Listener<JobNews>>();
   #sweeps = new Set<Listener<Sweep>>();
+  #deletions = new Set<Listener<string>>();
   #reloads = new Set<Listener<undefined>>();
   readonly #recent = new Map<string, JobNews>();
   #stop: (() => void) | null = null;
@@ -33,6 +34,7 @@ class Live {
     this.#stop = follow(`${PREFIX}/jobs/stream`, {
       onEvent: ({ event, data }) => {
         if (event === "job") this.#hear(JSON.parse(data) as JobNews);
+        if (event === "deleted") tell(this.#deletions, (JSON.parse(data) as { id: string }).id);
         if (event === "reload") tell(this.#reloads, undefined);
         if (event === "sweep") tell(this.#sweeps, JSON.parse(data) as Sweep);
       },
@@ -66,6 +68,12 @@ class Live {
   onJob(listener: Listener<JobNews>): () => void {
     this.#jobs.add(listener);
     return () => this.#jobs.delete(listener);
+  }
+
+  /** The id of each job that is deleted, by whomever. */
+  onDeleted(listener: Listener<string>): () => void {
+    this.#deletions.add(listener);
+    return () => this.#deletions.delete(listener);
   }
 
   /** Too much has changed to say it: whatever is shown must be asked for again. */
