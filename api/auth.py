@@ -56,6 +56,7 @@ ALLOWED = frozenset(
         "jobs.submit",
         "jobs.submit_many",
         "jobs.check",
+        "jobs.cancel_many",
         "control.cancel",
         "control.pause",
         "control.resume",

@@ -79,11 +79,8 @@ def leaderboard(sweep: SweepView) -> Table:
     table.add_column("epochs", justify="right", no_wrap=True)
     table.add_column("configuration")
     for one in sweep.leaderboard:
-        interval = (
-            []
-            if len(table.columns) < 5
-            else [f"{metric(sweep.objective, one.low)} to {metric(sweep.objective, one.high)}"]
-        )
+        low, high = metric(sweep.objective, one.low), metric(sweep.objective, one.high)
+        interval = [] if len(table.columns) < 5 else [f"{low} to {high}"]
         values = ", ".join(f"{name} {value_text(value)}" for name, value in one.configuration.items())
         table.add_row(
             f"#{one.number}", metric(sweep.objective, one.score), *interval, str(one.epochs), one_line(values)

@@ -1,26 +1,41 @@
+/** The elements that this one is in, itself first, as far as `box`; none of an element outside. */
+export function around(one: Element | null, box: Element): readonly HTMLElement[] {
+  const found: HTMLElement[] = [];
+  for (let at = one; at instanceof HTMLElement; at = at.parentElement) {
+    found.push(at);
+    if (at === box) return found;
+  }
+  return [];
+}
+
+/** Give the focus to the first of these that is still there and is not disabled, also where nobody could otherwise reach it. */
+export function focusFirst(places: readonly HTMLElement[]): void {
+  const place = places.find((one) => one.isConnected && !one.matches(":disabled"));
+  if (place === undefined) return;
+  if (place.tabIndex < 0 && !place.hasAttribute("tabindex")) {
+    place.tabIndex = -1;
+    place.addEventListener("blur", () => place.removeAttribute("tabindex"), { once: true });
+  }
+  place.focus({ preventScroll: true });
+}
+
 /**
  * Keep the focus in a box: what has it may go or be disabled, such as a button that has done its work. Then the nearest part
  * of the view that is still there has it, not the whole document: whoever has no mouse goes on where they were.
  */
 export function keepsFocus(box: HTMLElement): () => void {
   /** What had the focus last, and what it is in, from within; empty when the focus is elsewhere. */
-  let around: readonly HTMLElement[] = [];
+  let places: readonly HTMLElement[] = [];
 
   function follow({ target }: FocusEvent): void {
-    around = target instanceof HTMLElement && box.contains(target) ? [...upTo(box, target)] : [];
+    places = target instanceof HTMLElement ? around(target, box) : [];
   }
 
   const changes = new MutationObserver(() => {
-    const [last, ...outer] = around;
+    const [last, ...outer] = places;
     if (last === undefined || (last.isConnected && !last.matches(":disabled"))) return;
     if (document.activeElement !== document.body && document.activeElement !== last) return;
-    const place = outer.find((one) => one.isConnected);
-    if (place === undefined) return;
-    if (!place.hasAttribute("tabindex")) {
-      place.tabIndex = -1;
-      place.addEventListener("blur", () => place.removeAttribute("tabindex"), { once: true });
-    }
-    place.focus({ preventScroll: true });
+    focusFirst(outer);
   });
 
   document.addEventListener("focusin", follow);
@@ -29,11 +44,4 @@ export function keepsFocus(box: HTMLElement): () => void {
     document.removeEventListener("focusin", follow);
     changes.disconnect();
   };
-}
-
-function* upTo(box: HTMLElement, from: HTMLElement): Generator<HTMLElement> {
-  for (let one: HTMLElement | null = from; one !== null; one = one.parentElement) {
-    yield one;
-    if (one === box) return;
-  }
 }

@@ -3,6 +3,9 @@
 import { higherIsBetter } from "./format";
 import { isRecord } from "./json";
 
+/** Most runs that are compared: more lines are not told apart, and their address would be too long to send. */
+export const COMPARED = 50;
+
 /** Columns of equal length: `epoch`, and one per metric. */
 export type Columns = Readonly<Record<string, readonly (number | null)[]>>;
 

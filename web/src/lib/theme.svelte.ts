@@ -7,18 +7,19 @@ const system = window.matchMedia("(prefers-color-scheme: dark)");
 class Theme {
   choice = $state<Choice>(stored());
   #dark = $state(system.matches);
-  #printing = $state(false);
+  /** Paper is made: whatever scrolls shows all that it has. */
+  printing = $state(false);
   /** What is seen now. */
   readonly seen: "light" | "dark" = $derived(
-    this.#printing ? "light"
+    this.printing ? "light"
     : this.choice === "system" ? (this.#dark ? "dark" : "light")
     : this.choice,
   );
 
   constructor() {
     system.addEventListener("change", () => this.#apply(() => (this.#dark = system.matches)));
-    window.addEventListener("beforeprint", () => this.#apply(() => (this.#printing = true)));
-    window.addEventListener("afterprint", () => this.#apply(() => (this.#printing = false)));
+    window.addEventListener("beforeprint", () => this.#apply(() => (this.printing = true)));
+    window.addEventListener("afterprint", () => this.#apply(() => (this.printing = false)));
     this.#apply(() => undefined);
   }
 
