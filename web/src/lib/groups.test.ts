@@ -42,6 +42,7 @@ test("a band is the mean and a standard deviation, while half of the curves have
   expect({ at, mean, low, high, of }).toEqual({ at: [1], mean: [2], low: [1], high: [3], of: [3] });
   expect(band(curves.slice(0, 2), "val_loss").mean).toEqual([2, 0.5, 0.1]);
   expect(band([], "val_loss").at).toEqual([]);
+  expect(band([0.1, 0.1, 9].map((loss) => ({ epoch: [1], val_loss: [loss] })), "val_loss").low).toEqual([0.1]);
 });
 
 test("curves that were thinned at different epochs are averaged on the lines between their points", () => {

@@ -74,7 +74,10 @@ export interface Band {
   readonly of: readonly number[];
 }
 
-/** The mean of a metric over curves, epoch by epoch or by seconds, while at least half of them have a value. */
+/**
+ * The mean of a metric over curves, epoch by epoch or by seconds, while at least half of them have a value. The band of one
+ * standard deviation ends where the values do: a loss is not below 0.
+ */
 export function band(curves: readonly Columns[], name: string, by: Along = "epoch"): Band {
   const all = [...new Set(curves.flatMap((curve) => curve[by] ?? []))].filter((place) => place !== null).sort((a, b) => a - b);
   const places = by === "epoch" ? all : thinned(all, MOST_PLACES);
@@ -82,12 +85,12 @@ export function band(curves: readonly Columns[], name: string, by: Along = "epoc
   const rows = places
     .map((at, i) => ({ at, values: columns.map((column) => column[i]).filter((value) => typeof value === "number") }))
     .filter(({ values }) => values.length > 0 && 2 * values.length >= curves.length);
-  const moments = rows.map(({ values }) => spread(values));
+  const moments = rows.map(({ values }) => ({ ...spread(values), least: Math.min(...values), most: Math.max(...values) }));
   return {
     at: rows.map(({ at }) => at),
     mean: moments.map(({ mean }) => mean),
-    low: moments.map(({ mean, deviation }) => mean - deviation),
-    high: moments.map(({ mean, deviation }) => mean + deviation),
+    low: moments.map(({ mean, deviation, least }) => Math.max(mean - deviation, least)),
+    high: moments.map(({ mean, deviation, most }) => Math.min(mean + deviation, most)),
     of: rows.map(({ values }) => values.length),
   };
 }

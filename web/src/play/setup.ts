@@ -39,7 +39,7 @@ export const DEFAULT: Setup = {
 
 /** Controls that a teacher can hide, with their names. */
 export const CONTROLS = {
-  data: "Data", noise: "Noise", rows: "Rows", validation: "Validation share", regenerate: "Regenerate",
+  data: "Data", noise: "Noise", rows: "Rows", validation: "For validation", regenerate: "New points and weights",
   network: "Layers and neurons", activation: "Activation", optimizer: "Optimizer", rate: "Learning rate",
   batch: "Batch size", dropout: "Dropout", regularisation: "Regularisation", epochs: "Epochs",
 } as const;

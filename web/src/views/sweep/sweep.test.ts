@@ -201,6 +201,6 @@ test("the best so far is that of configurations which were trained to their end"
 test("a configuration is worse, equal or not decided", () => {
   const text = (p: number | null, difference = 0.1, more_needed: number | null = null): string => verdictOf({ number: 1, difference, p, more_needed }).text;
   expect([text(null), text(0.01), text(0.06), text(1, 0), text(0.06, 0.1, 1), text(0.06, 0.1, 3)]).toEqual([
-    "–", "worse", "not decided", "equal", "1 more seed", "3 more seeds",
+    "–", "worse", "not decided", "equal", "1 more seed needed", "3 more seeds needed",
   ]);
 });

@@ -18,6 +18,6 @@ export function verdictOf(other: Schemas["PairView"] | undefined): Verdict {
   const title = `p ${other.p < 0.001 ? "< 0.001" : `= ${other.p.toPrecision(2)}`}, paired t-test with Holm's correction`;
   if (other.p < 0.05) return { text: "worse", tone: "bad", title };
   const more = other.more_needed;
-  if (more) return { text: `${more} more ${more === 1 ? "seed" : "seeds"}`, tone: "wait", title: `${title}; so many would decide it` };
+  if (more) return { text: `${more} more ${more === 1 ? "seed" : "seeds"} needed`, tone: "wait", title: `${title}; so many would decide whether it is worse` };
   return { text: Math.abs(other.difference) < EQUAL ? "equal" : "not decided", tone: "wait", title };
 }
