@@ -19,7 +19,7 @@ from playwright.sync_api import APIResponse, Browser, Route, expect
 
 from epochal.cli.stack import sign_in_link
 from spec.states import FailureReason, StopReason
-from store.records import Claim, Success
+from store.records import Claim, Progress, Success
 from tests.browser import page_of
 from tests.integration.tracking.conftest import curve
 from tests.services import eventually, family
@@ -247,6 +247,24 @@ def test_a_job_that_ends_while_its_view_is_opened_is_shown_as_ended(api: Running
         expect(seen.get_by_text("succeeded", exact=True).first).to_be_visible()
 
 
+def test_what_becomes_of_a_job_is_seen_by_whoever_looks_at_it_and_the_focus_stays_in_its_view(
+    api: Running, browser: Browser
+) -> None:
+    (job,) = api.store.submit([spec("watched", priority=20)], owner="ann").jobs
+    (claim,) = api.store.claim(worker="w1", device="cpu", limit=1, lease_s=600)
+    api.store.renew(worker="w1", progress=[Progress(job.id, claim.attempt, curve(1, 3))], lease_s=600)
+    with signed_in(browser, api) as seen:
+        seen.goto(f"{address(api)}/#/jobs/{job.id}")
+        seen.get_by_role("button", name="Cancel", exact=True).press("Enter")
+        question = seen.get_by_role("dialog", name="Cancel watched?")
+        expect(question).to_be_visible()
+        finish(api, claim, 30)  # and the button that opened the question is gone, too
+        expect(question).to_have_count(0)
+        expect(seen.get_by_role("main").locator(":focus")).to_have_count(1)
+        api.store.delete(job.id, owner="ann")
+        expect(seen.get_by_text("There is no such job among yours")).to_be_visible()
+
+
 HIDE_UNDER_THE_POINTER = """async (line) => {
     const canvas = document.querySelector("canvas");
     const box = canvas.getBoundingClientRect();
@@ -295,6 +313,14 @@ def test_compared_lines_are_smoothed_and_hidden_and_jobs_above_the_limit_are_not
         expect(seen.get_by_text("The lines with values are hidden.")).to_be_visible()
         line.click()
         expect(chart).to_have_accessible_name("validation loss by epoch, smoothed: one line")
+        seen.set_viewport_size({"width": 600, "height": 800})
+        metrics = seen.get_by_role("group", name="Table of best metrics")
+        hidden = "box => Math.max(0, box.querySelector('table').offsetWidth - box.clientWidth)"
+        assert metrics.evaluate(hidden) > 0
+        seen.emulate_media(media="print")
+        assert metrics.evaluate(hidden) == 0, "paper cuts it"
+        seen.emulate_media(media="screen")
+        seen.set_viewport_size({"width": 1280, "height": 800})
         strangers = ",".join(str(uuid.uuid4()) for _ in range(60))
         seen.goto(f"{address(api)}/#/compare?ids={even},{odd},{strangers}")
         expect(seen.get_by_text("62 jobs are chosen, and the first 50 are shown")).to_be_visible()
@@ -445,6 +471,19 @@ def test_a_wrong_token_is_a_sentence_on_the_page(api: Running, browser: Browser)
         expect(token).to_have_count(0)  # a guest has none
         seen.get_by_role("button", name="Sign in with a token").click()
         expect(token).to_be_visible()
+
+
+def test_a_guest_of_a_class_is_offered_what_a_guest_may_do(api: Running, browser: Browser) -> None:
+    token, _ = api.tokens.create_classroom(owner="ann", lasts_s=3600.0)
+    with page_of(browser) as seen:
+        seen.goto(f"{address(api)}/#classroom={token}&to=/jobs")
+        guest = seen.get_by_title(re.compile("Signed in as guest-")).inner_text()
+        api.store.submit([spec("mine", priority=40)], owner=guest)
+        seen.goto(f"{address(api)}/#/jobs/{train(api, 30)}")
+        seen.get_by_role("button", name="More").click()
+        expect(seen.get_by_role("menuitem")).to_have_text(["Compare with …"])
+        seen.goto(f"{address(api)}/#/sweeps/new")
+        expect(seen.get_by_text("Not for guests of a class")).to_be_visible()
 
 
 def test_whoever_signs_in_after_somebody_else_begins_with_a_fresh_page(api: Running, browser: Browser) -> None:
