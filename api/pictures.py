@@ -127,8 +127,9 @@ def _listed(job: JobRecord, report: "Report | None") -> PictureList:
     names = [*(["curves"] if job.epoch else []), *(() if report is None else report.pictures)]
     if not names:
         return PictureList(pictures=[], why="The job ended before its first epoch did: there is nothing to draw.")
-    at, why = f"{PREFIX}/jobs/{job.id}/pictures", None if report is None else report.left_out
-    return PictureList(pictures=[PictureView(name=name, href=f"{at}/{name}.png") for name in names], why=why)
+    at = f"{PREFIX}/jobs/{job.id}/pictures"
+    left_out = None if report is None else report.left_out
+    return PictureList(pictures=[PictureView(name=name, href=f"{at}/{name}.png") for name in names], why=left_out)
 
 
 pictures = Blueprint("pictures", __name__, url_prefix=f"{PREFIX}/jobs")

@@ -109,9 +109,9 @@ def test_a_reader_hears_once_of_a_job_that_is_deleted_and_a_stranger_does_not(bo
         both.store.request_cancel(kept, owner="ann", actor="ann")
         heard = list(takewhile(lambda one: one[2].get("status") != "cancelled", stream))
         assert [data["id"] for _, kind, data in heard if kind == "deleted"] == [job_id]
-    for reader, hears in (ANN, True), (Reader("bob"), False):
-        with closing(feed.follow(reader, last)) as texts:
-            both.ask("POST", JOBS, json={"dataset": "xor"}, token=both.tokens.create(owner=reader.asker))
+    for owner, hears in ("ann", True), ("bob", False):
+        with closing(feed.follow(Reader(owner), last)) as texts:
+            both.ask("POST", JOBS, json={"dataset": "xor"}, token=both.tokens.create(owner=owner))
             heard = list(takewhile(lambda one: one[2].get("status") != "queued", events(texts)))
             assert ("deleted" in {kind for _, kind, _ in heard}) == hears
 

@@ -12,7 +12,7 @@ from epochal.cli.render import events_table, job_card, jobs_table, outcome, resu
 from epochal.cli.render_check import check_card
 from epochal.cli.render_service import queue_table, services_table, workers_table
 from epochal.client import bars
-from epochal.client.words import number, percent
+from epochal.client.words import metric, metric_label, number, percent
 from epochal.stack.home import ServiceState
 from spec.states import JobStatus
 from spec.views import Check, EventView, QueueView, Training, WorkerView
@@ -201,6 +201,15 @@ def test_durations_are_in_their_largest_unit(seconds: float, text: str) -> None:
 
 def test_a_number_that_is_missing_is_a_dash() -> None:
     assert number(None) == percent(None) == "-"
+    assert (metric("val_macro_f1", 1.0), metric("accuracy", 0.5), metric("val_loss", 0.5)) == (
+        "100.0 %",
+        "50.0 %",
+        "0.5",
+    )
+    assert (metric_label("val_r2"), metric_label("train_balanced_accuracy")) == (
+        "validation R²",
+        "training balanced accuracy",
+    )
     assert number(0.123456) == "0.1235"
 
 
