@@ -3,7 +3,7 @@
 import math
 from enum import StrEnum
 from itertools import pairwise
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 from pydantic import BeforeValidator, Field
 
@@ -122,6 +122,9 @@ Architecture = Annotated[
 ]
 
 
+Each = TypeVar("Each")
+
+
 def hidden_layers(architecture: Architecture) -> int:
     """Number of hidden layers: each has an activation and a dropout rate."""
     match architecture:
@@ -133,6 +136,11 @@ def hidden_layers(architecture: Architecture) -> int:
             return 1 + blocks
         case Cnn(channels=channels, hidden=hidden):
             return len(channels) + len(hidden)
+
+
+def by_layer(value: Each | tuple[Each, ...], architecture: Architecture) -> tuple[Each, ...]:
+    """A value for each hidden layer, of one for all of them or one per layer."""
+    return value if isinstance(value, tuple) else (value,) * hidden_layers(architecture)
 
 
 def layer_shapes(spec: "JobSpec", info: DatasetInfo) -> list[tuple[int, ...]]:

@@ -1,6 +1,6 @@
 """Base types of the contract: frozen models and strict numbers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, Union
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, Strict
@@ -29,8 +29,12 @@ def fault(path: str, message: str) -> PydanticCustomError:
 
 
 def by_type(value: Any) -> Any:
-    """The object `{type: name}` for a bare name; anything else unchanged."""
-    return {"type": value} if isinstance(value, str) else value
+    """The object `{type: name}` for a bare name; an object unchanged. Raises an error for anything else."""
+    if isinstance(value, str):
+        return {"type": value}
+    if not isinstance(value, Mapping | BaseModel):
+        raise PydanticCustomError("named", "must be a name, or an object with a type")
+    return value
 
 
 class Named(Frozen):

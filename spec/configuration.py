@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
+from .architectures import by_layer
 from .base import Frozen, Named
 from .dataset import canonical_json
 from .job import JobSpec
@@ -87,7 +88,28 @@ def inner_value(value: Any, path: list[str]) -> Any:
     return value
 
 
-def digest_of(spec: JobSpec) -> str:
-    """SHA-256 of what two configurations share that are the same job, except for its seed, fold and labels."""
-    body = spec.model_dump(mode="json", exclude={"dataset", "seed", "fold", "name", "tags", "project", "priority"})
+LABELS = ("name", "tags", "priority")
+"""Fields of a job that change nothing of what it trains."""
+
+
+def digest_of(spec: JobSpec, *, by_meaning: bool = True) -> str:
+    """SHA-256 of what two configurations share that are the same job, except for its seed, fold and labels.
+
+    `by_meaning`, a field has one form for what may be written in several; before version 7 of the rules it was as
+    written.
+    """
+    body = spec.model_dump(mode="json", exclude={"dataset", "seed", "fold", "project", *LABELS})
+    if by_meaning:
+        body |= _meant(spec)
     return hashlib.sha256(canonical_json(body, spec.dataset).encode()).hexdigest()
+
+
+def _meant(spec: JobSpec) -> dict[str, Any]:
+    """The fields that mean the same in several forms: a default by name, one value for all hidden layers."""
+    return {
+        "standardize": spec.standardizes,
+        "split": spec.split_by,
+        "output_activation": spec.computed_output_activation,
+        "activation": by_layer(spec.activation, spec.architecture),
+        "dropout": by_layer(spec.dropout, spec.architecture),
+    }

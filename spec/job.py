@@ -347,6 +347,12 @@ class JobSpec(Frozen):
         return self.monitor or ("val_loss" if self.validates else "train_loss")
 
     @property
+    def computed_output_activation(self) -> Activation | None:
+        """The function that an output neuron applies; not identity, and not one that the loss applies itself."""
+        outer = self.output_activation
+        return None if self.loss.traits.takes_logits or outer is Activation.identity else outer
+
+    @property
     def standardizes(self) -> bool:
         """Whether features are scaled to mean 0 and standard deviation 1."""
         if self.standardize is not None:
@@ -359,7 +365,7 @@ class JobSpec(Frozen):
 
         Not counts and probabilities, and not where an output activation has limits in the target's own units.
         """
-        is_own_unit = self.loss.traits.limits is not None or self.output_activation not in (None, Activation.identity)
+        is_own_unit = self.loss.traits.limits is not None or self.computed_output_activation is not None
         return self.standardizes and not is_own_unit
 
     @classmethod

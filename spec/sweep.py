@@ -17,7 +17,7 @@ from pydantic import (
 )
 
 from .base import Count, Frozen, Real, fault
-from .configuration import Configuration, body_with, inner_value, value_at, with_fields
+from .configuration import LABELS, Configuration, body_with, inner_value, value_at, with_fields
 from .dataset import Inline
 from .halvings import HALVINGS, AnyHalving, Hyperband, NoHalving, Population, Successive
 from .job import CHANGEABLE, MOST_SEED, SPEC_VERSION, JobSpec
@@ -28,7 +28,7 @@ from .newer import NewerReleaseError
 from .space import MOST_CHOICES, AnyParameter, Integers, Parameter
 from .validation_errors import sentences
 
-RULES_VERSION = 6
+RULES_VERSION = 7
 """Version of the rules that propose and prune.
 
 2: rungs of Hyperband from `min_epochs` on; fewer good trials of TPE. 3: larger brackets of Hyperband in long sweeps.
@@ -37,7 +37,8 @@ are left out are those on the base; generations are a tenth of a budget of epoch
 no generation has small ones; with halving, jobs of given configurations monitor the objective; an endless space with
 few combinations that are jobs does not end early; a budget ends where jobs would keep too many rows of the spec.
 6: the type of an optimizer, a loss or a schedule is set before its other fields, in whatever order a space has them;
-TPE takes no configuration that failed as good, and has small generations with a budget of seconds, too.
+TPE takes no configuration that failed as good, and has small generations with a budget of seconds, too. 7: two forms
+of one configuration, such as `standardize: null` and `true`, are one.
 """
 
 MOST_TRIALS = 100_000
@@ -210,6 +211,7 @@ class SweepSpec(Frozen):
             _check_parameter(name, parameter)
             if info.context is not STORED:
                 _check_whole(f"space.{name}", name)
+                _check_trains(name)
                 self._check_values(name, parameter)
                 self._check_conditions(name, parameter)
             if self.method == "grid" and parameter.values is None:
@@ -468,7 +470,7 @@ def _check_parameter(name: str, parameter: Parameter) -> None:
     _check_field(f"space.{name}", name)
     for path in parameter.when:
         if path.split(".")[0] not in JobSpec.model_fields:
-            raise fault(f"space.{name}", _no_field(path))
+            raise fault(f"space.{name}.when", f"{path} {_no_field(path)}")
 
 
 def _check_field(where: str, name: str) -> None:
@@ -479,6 +481,12 @@ def _check_field(where: str, name: str) -> None:
         raise fault(where, f"is set by the sweep: use {SET_BY_SWEEP[name]}")
 
 
+def _check_trains(name: str) -> None:
+    """Refuse a parameter that changes nothing of what a job trains: all its values are one configuration."""
+    if name.split(".", maxsplit=1)[0] in LABELS:
+        raise fault(f"space.{name}", "changes nothing of what a job trains: give it in base, one for all jobs")
+
+
 def _check_whole(where: str, name: str) -> None:
     """Refuse a part of a list, such as the first layer of a network."""
     first, *rest = name.split(".")
@@ -487,4 +495,4 @@ def _check_whole(where: str, name: str) -> None:
 
 
 def _no_field(path: str) -> str:
-    return f"{path} is no field of a job" + did_you_mean(path, JobSpec.model_fields)
+    return "is no field of a job" + did_you_mean(path, JobSpec.model_fields)

@@ -10,8 +10,7 @@ from uuid import UUID
 from pydantic import AfterValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from .activations import Activation
-from .architectures import hidden_layers, layer_shapes
+from .architectures import by_layer, layer_shapes
 from .base import fault
 from .dataset import DatasetInfo
 
@@ -50,12 +49,12 @@ def check_network(spec: "JobSpec", base: "JobSpec") -> None:
         wanted, given = getattr(theirs, name), getattr(ours, name)
         if given != wanted:
             raise _differs(f"architecture.{name}", wanted, given)
-    if _activations(spec) != _activations(base):
+    if by_layer(spec.activation, spec.architecture) != by_layer(base.activation, base.architecture):
         raise _differs("activation", base.activation, spec.activation)
     if spec.loss.traits.link is not base.loss.traits.link:
         outputs = "its outputs mean something else"
         raise fault("loss", f"must be {base.loss.type}, as in the job of init_from: with {spec.loss.type} {outputs}")
-    if _output_activation(spec) is not _output_activation(base):
+    if spec.computed_output_activation is not base.computed_output_activation:
         raise _differs("output_activation", base.output_activation, spec.output_activation)
 
 
@@ -93,14 +92,3 @@ def _shown(value: object) -> str:
 
 def _size(shape: tuple[int, ...]) -> str:
     return " x ".join(str(side) for side in shape)
-
-
-def _activations(spec: "JobSpec") -> tuple[Activation, ...]:
-    one = spec.activation
-    return one if isinstance(one, tuple) else (one,) * hidden_layers(spec.architecture)
-
-
-def _output_activation(spec: "JobSpec") -> Activation | None:
-    """The activation that is computed, not one that the loss applies itself."""
-    outer = spec.output_activation
-    return None if spec.loss.traits.takes_logits or outer is Activation.identity else outer

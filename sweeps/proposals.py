@@ -80,7 +80,7 @@ def propose(sweep: SweepSpec, history: Sequence[Trial], *, generation: int, coun
                 if len(refusals) < MOST_REFUSALS:
                     refusals.setdefault(_fault(error), Refusal(candidate, error))
                 continue
-            digest = digest_of(job)
+            digest = digest_of(job, by_meaning=sweep.version > 6)
             if digest not in seen:
                 seen.add(digest)
                 proposals.append(Proposal(candidate, digest, job))

@@ -30,7 +30,7 @@ def sweeps_table(sweeps: Sequence[SweepSummary], *, now: datetime, whole_ids: bo
     ids = [sweep.id for sweep in sweeps]
     table = Table("id", "name", "state", "method", box=None, header_style="bold", pad_edge=False)
     table.columns[0].no_wrap = True
-    for heading in ("tried", "best", "age"):
+    for heading in ("proposed", "best", "age"):
         table.add_column(heading, justify="right", no_wrap=True)
     for sweep, shown in zip(sweeps, ids if whole_ids else short_ids(ids), strict=True):
         best = DASH if sweep.best is None else f"{sweep.objective} {metric(sweep.objective, sweep.best)}"

@@ -43,7 +43,7 @@ def test_jobs_of_a_sweep_share_the_rows_of_its_spec_and_have_the_digests_of_jobs
     assert (digest_of(alone), alone.pack_key) == (digest_of(shared), shared.pack_key)
     without = {"seed", "fold", "name", "tags", "project", "priority"}
     text = json.dumps(alone.model_dump(mode="json", exclude=without), sort_keys=True, separators=(",", ":"))
-    assert digest_of(alone) == hashlib.sha256(text.encode()).hexdigest()
+    assert digest_of(alone, by_meaning=False) == hashlib.sha256(text.encode()).hexdigest()
 
 
 def test_a_condition_is_looked_up_without_the_rows_of_the_spec() -> None:

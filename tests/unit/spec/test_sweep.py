@@ -64,6 +64,8 @@ MOMENTUM: dict[str, Any] = {"optimizer.momentum": {"uniform": [0.0, 0.9], "when"
     [
         ({"rate": [1, 2]}, {}, "space.rate", "no field of a job"),
         ({"seed": [1, 2]}, {}, "space.seed", "use seeds"),
+        ({"name": ["a", "b"]}, {}, "space.name", "changes nothing of what a job trains"),
+        ({"tags.course": ["a", "b"]}, {}, "space.tags.course", "changes nothing of what a job trains"),
         ({"architecture.hidden.0": [8, 16]}, {}, "space.architecture.hidden.0", "give the whole list"),
         ({"dropout.1": [0.1, 0.2]}, {}, "space.dropout.1", "give the whole list"),
         ({"dropout": {"uniform": [0.5, 0.1]}}, {}, "uniform", "must rise"),

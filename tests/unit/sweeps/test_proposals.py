@@ -55,6 +55,34 @@ def test_combinations_that_are_no_job_are_left_out() -> None:
     assert [one.configuration["architecture"] for one in generation.refusals] == ["perceptron"]
 
 
+SPELLINGS: dict[str, list[Any]] = {
+    "standardize": [True, None],
+    "split": ["random", None],
+    "output_activation": [None, "identity"],
+    "activation": ["relu", ["relu", "relu"]],
+    "dropout": [0.1, [0.1, 0.1]],
+    "optimizer": ["adam", {"type": "adam", "beta1": 0.9}],
+}
+
+
+@pytest.mark.parametrize("field", SPELLINGS)
+def test_two_forms_of_one_configuration_are_one(field: str) -> None:
+    """The network of the base has two hidden layers; a perceptron has none, and so neither activation nor dropout."""
+    asked = sweep({field: SPELLINGS[field]}, method="grid")
+    assert [one.configuration[field] for one in trials(asked, 1, 9)] == SPELLINGS[field][:1]
+
+
+def test_a_perceptron_has_no_activation_to_vary() -> None:
+    space = {"architecture": ["perceptron", "mlp"], "activation": ["relu", "tanh"], "dropout": [0.0, 0.1]}
+    assert len(trials(sweep(space, method="grid"), 1, 9)) == 1 + 4
+
+
+def test_forms_that_mean_something_else_are_two_and_by_older_rules_all_are() -> None:
+    base = {"dataset": "linear"}  # made data are not standardised by default
+    assert len(trials(sweep({"standardize": [True, None]}, method="grid", base=base), 1, 9)) == 2
+    assert len(trials(sweep({"standardize": [True, None]}, method="grid", version=6), 1, 9)) == 2
+
+
 def test_a_combination_whose_last_fold_is_no_job_is_left_out() -> None:
     base = {"dataset": "wine"}  # folds of 160 and 161 training rows: 161 = 5 x 32 + 1
     asked = sweep({"architecture.normalization": ["none", "batch"]}, method="grid", folds=10, base=base)
