@@ -70,7 +70,7 @@ def job_card(job: JobView, *, now: datetime) -> RenderableType:
     facts.add_column(style="bold", no_wrap=True)
     facts.add_column()
     for name, value in _facts(job, now):
-        facts.add_row(name, Text(value))
+        facts.add_row(name, Text(value, overflow="fold"))  # an address that is cut leads nowhere
     return Group(Text(f"{short(job.id)}  {label(job)}  ", style="bold") + status_text(job), facts)
 
 

@@ -13,7 +13,7 @@ from spec.sweep import Budget
 from spec.sweep_views import PopulationView, SweepCheck, SweepSummary, SweepView
 
 from ..client.sweep_progress import ended_trials, out_of, value_text, whole
-from ..client.words import DASH, metric, short, short_ids
+from ..client.words import DASH, interval, metric, short, short_ids
 from .figures import duration, one_line
 
 COLOURS: Mapping[str, str] = {
@@ -79,12 +79,9 @@ def leaderboard(sweep: SweepView) -> Table:
     table.add_column("epochs", justify="right", no_wrap=True)
     table.add_column("configuration")
     for one in sweep.leaderboard:
-        low, high = metric(sweep.objective, one.low), metric(sweep.objective, one.high)
-        interval = [] if len(table.columns) < 5 else [f"{low} to {high}"]
+        ends = [] if len(table.columns) < 5 else [interval(sweep.objective, one.low, one.high)]
         values = ", ".join(f"{name} {value_text(value)}" for name, value in one.configuration.items())
-        table.add_row(
-            f"#{one.number}", metric(sweep.objective, one.score), *interval, str(one.epochs), one_line(values)
-        )
+        table.add_row(f"#{one.number}", metric(sweep.objective, one.score), *ends, str(one.epochs), one_line(values))
     return table
 
 

@@ -19,7 +19,7 @@ from .job import Job
 from .predictions import Predictions, predict
 from .sweep_progress import sweep_shown
 from .waiting import wait_for_sweep
-from .words import html_table, metric, short
+from .words import html_table, interval, metric, short
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -211,7 +211,7 @@ class Sweep:
             (
                 f"#{one.number}",
                 metric(view.objective, one.score),
-                "" if one.low is None else f"{metric(view.objective, one.low)} to {metric(view.objective, one.high)}",
+                "" if one.low is None else interval(view.objective, one.low, one.high),
                 *(str(one.configuration.get(name, "")) for name in names),
             )
             for one in view.leaderboard

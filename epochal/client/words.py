@@ -47,11 +47,16 @@ def metric(name: str, value: float | None) -> str:
     return percent(value) if measure is not None and measure.is_share else number(value)
 
 
+def interval(name: str, low: float | None, high: float | None) -> str:
+    """A confidence interval of a metric, in its unit."""
+    return f"{metric(name, low)} to {metric(name, high)}"
+
+
 def metric_label(name: str) -> str:
-    """A metric in words: `val_loss` is the validation loss."""
+    """A metric in words: `val_roc_auc` is the validation ROC AUC."""
     split, _, rest = name.partition("_")
-    words = monitors.MEASURES[rest].words if rest in monitors.MEASURES else rest
-    return f"{monitors.SPLITS.get(split, split)} {words}".replace("_", " ")
+    measure = monitors.MEASURES.get(rest)
+    return f"{monitors.SPLITS.get(split, split)} {measure.words if measure else rest.replace('_', ' ')}"
 
 
 def metrics_text(metrics: Metrics) -> str:

@@ -12,7 +12,7 @@ from epochal.cli.render import events_table, job_card, jobs_table, outcome, resu
 from epochal.cli.render_check import check_card
 from epochal.cli.render_service import queue_table, services_table, workers_table
 from epochal.client import bars
-from epochal.client.words import metric, metric_label, number, percent
+from epochal.client.words import interval, metric, metric_label, number, percent
 from epochal.stack.home import ServiceState
 from spec.states import JobStatus
 from spec.views import Check, EventView, QueueView, Training, WorkerView
@@ -67,6 +67,23 @@ def test_a_card_says_all_about_a_job() -> None:
         "epoch 7: validation loss 0.25, validation accuracy 97.5 %",
     ):
         assert part in text
+
+
+def test_an_address_is_whole_in_a_narrow_terminal() -> None:
+    mlflow = {
+        "run_id": "r" * 32,
+        "url": f"http://127.0.0.1:8000/mlflow/#/experiments/1/runs/{'r' * 32}?workflowType=all",
+    }
+    text = shown(job_card(job(**DONE, mlflow=mlflow), now=NOW), LEAST_WIDTH)
+    assert mlflow["url"] in "".join(text.split())
+
+
+def test_metrics_have_the_names_that_people_know_and_their_units() -> None:
+    names = ("val_macro_f1", "train_roc_auc", "val_rmse", "generalization_gap")
+    words = ["validation macro F1", "training ROC AUC", "validation RMSE", "generalization gap"]
+    assert [metric_label(name) for name in names] == words
+    assert interval("val_accuracy", 0.9547, 0.9786) == "95.5 % to 97.9 %"
+    assert interval("val_loss", 0.0055, 0.1384) == "0.0055 to 0.1384"
 
 
 def test_a_queued_job_says_why_it_waits_and_when_it_starts() -> None:
