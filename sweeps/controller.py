@@ -198,10 +198,10 @@ class Controller:
         return history
 
     def _left(self, sweep: SweepRecord, history: Sequence[Trial]) -> int:
-        """How many configurations may still be proposed."""
+        """How many configurations may still be proposed; a budget, however small, has a first generation."""
         spec = sweep.spec
         left = spec.most_trials - len(history)
-        if isinstance(spec.trials, Budget):
+        if isinstance(spec.trials, Budget) and history:
             most = spec.trials.epochs
             if most is not None and self._store.spent(sweep.id, sweep.generations - spec.parallel) >= most:
                 return 0

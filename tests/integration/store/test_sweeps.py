@@ -703,6 +703,13 @@ def test_a_budget_of_epochs_ends_a_sweep(house: House) -> None:
 
 
 @pytest.mark.either_database
+def test_a_budget_of_seconds_that_are_over_at_once_has_a_first_generation(house: House) -> None:
+    sweep = house.sweeps.submit(asked(trials={"seconds": 1e-9}), owner="ann")
+    done = house.run(sweep)
+    assert (done.state, done.trials, done.message) == (SweepState.finished, 2, None)
+
+
+@pytest.mark.either_database
 @pytest.mark.parametrize(
     ("fields", "generation"),
     [({}, 10), ({"seeds": 2}, 5), ({"version": 3}, 64), ({"halving": "first_epoch"}, 64)],
