@@ -77,7 +77,8 @@ def _facts(job: JobRecord, mlflow_url: str) -> dict[str, Any]:
         links["retry"] = f"{at}/retry"
     if job.replays is not None:
         links["replay"] = f"{at}/replay"
-    return {**_news(job), "replays": job.replays, "mlflow": _mlflow(job, mlflow_url), "links": links}
+    run = mlflow_run(mlflow_url, job.mlflow_run_id, job.mlflow_experiment_id)
+    return {**_news(job), "replays": job.replays, "mlflow": run, "links": links}
 
 
 def dataset_summary(dataset: DatasetRecord) -> DatasetSummary:
@@ -169,10 +170,10 @@ def _progress(job: Any) -> Progress:
     return Progress(epoch=job.epoch, epochs=job.epochs, epochs_per_s=speed, eta_s=left / speed if speed else None)
 
 
-def _mlflow(job: JobRecord, mlflow_url: str) -> MlflowRun | None:
-    if job.mlflow_run_id is None:
+def mlflow_run(mlflow_url: str, run_id: str | None, experiment_id: str | None) -> MlflowRun | None:
+    """A run and its address; None before there is one. MLflow's page finds it in an experiment that is not known."""
+    if run_id is None:
         return None
-    experiment = job.mlflow_experiment_id or "0"
-    run = f"experiments/{experiment}/runs/{job.mlflow_run_id}"
+    run = f"experiments/{experiment_id or '0'}/runs/{run_id}"
     # Without it, MLflow opens on its side for language models, which has no runs.
-    return MlflowRun(run_id=job.mlflow_run_id, url=f"{mlflow_url}/#/{run}?workflowType=machine_learning")
+    return MlflowRun(run_id=run_id, url=f"{mlflow_url}/#/{run}?workflowType=machine_learning")

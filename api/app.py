@@ -142,6 +142,7 @@ def _services(settings: Settings, engine: "Engine") -> Iterator[object]:
     sweep_store, results = SweepStore(engine, limits), SweepResults(engine)
     sets, uploading, unmarked = DatasetStore(engine), UploadStore(engine), files_at(settings.files_url)
     files = MarkedFiles(unmarked, partial(MarkStore(engine).settled, unmarked))
+    mlflow_url = settings.mlflow_public_url or auth.MLFLOW
     space, doorbell = DiskSpace(engine, files, settings.disk_reserve_mib), Doorbell(settings.broker_url)
     loaded = LoadedModels(store, files)
     starts, improving = WarmStarts(store, sets, loaded, files), Improvements(store, sweep_store, results, space)
@@ -153,11 +154,11 @@ def _services(settings: Settings, engine: "Engine") -> Iterator[object]:
         doorbell=doorbell,
         files=files,
         space=space,
-        mlflow_url=settings.mlflow_public_url or auth.MLFLOW,
+        mlflow_url=mlflow_url,
         failpoints=Failpoints(settings.failpoints),
     )
     dataset_services = DatasetServices(sets, uploading, files, Reader(), settings.data_quota_mib * MIB, space)
-    sweep_services = SweepServices(sweep_store, results, store, doorbell, dataset_services, starts, space)
+    sweep_services = SweepServices(sweep_store, results, store, doorbell, dataset_services, starts, space, mlflow_url)
     yield from (limits, store, queue, sweep_store, results, space, loaded, starts, improving)
     yield from (job_services, dataset_services, sweep_services)
     yield from (WorkerStore(engine), TokenStore(engine), UserStore(engine), ProjectStore(engine))

@@ -41,6 +41,11 @@ class Leaders:
         trials = results.best(sweep.id)
         return cls(sweep, trials, results.jobs_of(sweep.id, [trial.number for trial in trials]))
 
+    @property
+    def job_ids(self) -> list[str]:
+        """Their jobs."""
+        return [job.id for jobs in self.jobs.values() for job in jobs]
+
     def standings(self) -> list[Standing]:
         """Each with its confidence interval and the scores of its seeds or folds."""
         if not self.trials:

@@ -18,6 +18,7 @@ from store.sweep_records import SweepRecord, TrialRecord
 from store.sweep_results import SweepResults
 from store.sweeps import SweepStore
 
+from .answers import mlflow_run
 from .auth import Principal
 from .dataset_services import DatasetServices
 from .errors import BadFieldsError
@@ -33,7 +34,7 @@ WOKEN = 64
 
 @dataclass(frozen=True)
 class SweepServices:
-    """The record of sweeps, of what they have found and of their jobs, the doorbell, their data sets, and the disk."""
+    """The record of sweeps, of what they have found and of their jobs, and what else their views need."""
 
     store: SweepStore
     results: SweepResults
@@ -42,6 +43,7 @@ class SweepServices:
     datasets: DatasetServices
     starts: WarmStarts
     space: DiskSpace
+    mlflow_url: str
 
     def submit(self, spec: SweepSpec, asker: Principal, idempotency: Idempotency | None) -> tuple[SweepRecord, bool]:
         """The stored sweep, and whether the same request had stored it before. Raises `BadFieldsError`."""
@@ -87,6 +89,7 @@ class SweepServices:
             rungs=rungs(self.results, sweep),
             population=population(self.results, leaders),
             importances=importances(self.results, sweep),
+            mlflow=mlflow_run(self.mlflow_url, sweep.run_id, self.results.experiment_id(leaders.job_ids)),
         )
 
     def progress(self, sweep: SweepRecord) -> SweepProgress:

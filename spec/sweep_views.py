@@ -13,7 +13,7 @@ from .newer import NewerView
 from .population import Copy, Stretch
 from .states import JobStatus, StopReason, SweepState, TrialState
 from .sweep import MOST_TRIALS, Budget, SweepSpec
-from .views import Metrics
+from .views import Metrics, MlflowRun
 
 
 class TrialView(Frozen):
@@ -203,6 +203,7 @@ class SweepView(SweepSummary):
     rungs: list[RungView]
     population: PopulationView | None = None
     importances: Importances | None
+    mlflow: MlflowRun | None = None
 
 
 class SweepProgress(Frozen):

@@ -60,7 +60,7 @@ class Queue(Frozen):
 
 
 class MlflowRun(Frozen):
-    """The job's run in MLflow, once the mirror has created it."""
+    """The run in MLflow of a job or of a sweep, once the mirror has created it."""
 
     run_id: str
     url: str

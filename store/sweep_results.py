@@ -13,7 +13,7 @@ from .curves import read_columns
 from .db import reading
 from .errors import SweepNotFoundError
 from .sweep_records import SweepCounts, SweepRecord, TrialRecord, trial_record
-from .tables import Generation, Job, Trial
+from .tables import Generation, Job, Mirror, Trial
 
 LEADERS = 10
 """The best configurations, which are compared with each other."""
@@ -190,6 +190,12 @@ class SweepResults:
             for row in connection.execute(query):
                 found[row.trial].append(row)
         return found
+
+    def experiment_id(self, jobs: Sequence[str]) -> str | None:
+        """The experiment in MLflow of a sweep, some of whose jobs these are; None while none of them has a run."""
+        query = select(Mirror.experiment_id).where(Mirror.job_id.in_(jobs), Mirror.experiment_id.is_not(None)).limit(1)
+        with reading(self._engine) as connection:
+            return connection.execute(query).scalar()
 
 
 def _trained_to_end(sweep_id: str) -> tuple[ColumnElement[bool], ...]:

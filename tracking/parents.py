@@ -115,8 +115,8 @@ class Parents:
 
 
 def parent_name(sweep: SweepRecord) -> str:
-    """The name of a sweep's run."""
-    return sweep.name or f"sweep {sweep.id[:13]}"
+    """The name of a sweep's run, or the end of its id, as our page and the command show it."""
+    return sweep.name or f"sweep {sweep.id[-8:]}"
 
 
 def parent_tags(sweep: SweepRecord) -> dict[str, str]:

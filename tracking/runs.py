@@ -151,7 +151,7 @@ def verdict_tags(job: JobRecord, curve: Curve, links: Links) -> dict[str, str]:
 
 def run_name(job: JobRecord) -> str:
     """The name of a job's run."""
-    return job.name or job.id[:13]
+    return job.name or job.id[-8:]
 
 
 def tags(job: JobRecord, links: Links) -> dict[str, str]:

@@ -149,6 +149,8 @@ def _facts(sweep: SweepView, now: datetime) -> Iterable[tuple[str, str]]:
         yield "copies", f"{len(found.copies)} after {copied} epochs, in generation {found.generation}"
     if sweep.importances is not None:
         yield "importance", ", ".join(f"{name} {100 * share:.0f} %" for name, share in sweep.importances.shares.items())
+    if sweep.mlflow is not None:
+        yield "MLflow", sweep.mlflow.url
 
 
 def _correlation(value: float | None) -> str:
@@ -160,5 +162,5 @@ def _grid(rows: Iterable[tuple[str, str]]) -> Table:
     table.add_column(style="bold", no_wrap=True)
     table.add_column()
     for label, text in rows:
-        table.add_row(label, Text(text))
+        table.add_row(label, Text(text, overflow="fold"))  # an address that is cut leads nowhere
     return table

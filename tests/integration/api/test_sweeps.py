@@ -7,6 +7,8 @@ import pytest
 from api.sweep_stream import SharedProgress, SweepStream
 from spec.states import FailureReason
 from spec.sweep import SweepSpec
+from store.mirror import MirrorStore
+from store.parents import ParentStore
 
 from .conftest import JOBS, Service, is_problem
 from .sweeping import BASE, SPACE, SWEEPS, asked, controller, finished, proposed, submitted, train
@@ -339,6 +341,19 @@ def test_a_finished_sweep_gets_more_configurations(api: Service) -> None:
     assert (extended["state"], extended["most_trials"]) == ("running", 9)
     controller(api).round()
     assert shown(api, f"{SWEEPS}/{sweep_id}")["proposed"] == 9
+
+
+def test_a_sweep_leads_to_its_run_in_mlflow(api: Service) -> None:
+    sweep_id = finished(api)
+    assert shown(api, f"{SWEEPS}/{sweep_id}")["mlflow"] is None
+    ParentStore(api.engine).started(sweep_id, "a" * 32)
+    unknown = shown(api, f"{SWEEPS}/{sweep_id}")["mlflow"]
+    best = shown(api, f"{SWEEPS}/{sweep_id}")["leaderboard"][0]["jobs"][0]
+    MirrorStore(api.engine).started(best, "b" * 32, "7")
+    known = shown(api, f"{SWEEPS}/{sweep_id}")["mlflow"]
+    assert unknown["run_id"] == known["run_id"] == "a" * 32
+    assert "/#/experiments/0/runs/aaaa" in unknown["url"]
+    assert "/#/experiments/7/runs/aaaa" in known["url"]
 
 
 def finished_with_lost_jobs(api: Service, **fields: Any) -> str:
