@@ -122,7 +122,7 @@ def _models(annotation: Any) -> Iterator[type[BaseModel]]:
 
 
 def plain(value: Any) -> Any:
-    """A value without NumPy's types; in arrays and pandas' frames true is 1, as scikit-learn takes it."""
+    """A value without NumPy's types and without ranges; in arrays and pandas' frames true is 1, as in scikit-learn."""
     if hasattr(value, "to_numpy"):
         value = value.to_numpy()
     if hasattr(value, "tolist"):
@@ -131,7 +131,7 @@ def plain(value: Any) -> Any:
         return _counted(listed) if may_be_truths else listed
     if isinstance(value, Mapping):
         return {name: plain(one) for name, one in value.items()}
-    return [plain(one) for one in value] if isinstance(value, list | tuple) else value
+    return [plain(one) for one in value] if isinstance(value, list | tuple | range) else value
 
 
 def _counted(values: list[Any]) -> list[Any]:

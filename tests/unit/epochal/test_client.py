@@ -84,6 +84,7 @@ def test_keyword_arguments_are_the_fields_of_a_spec() -> None:
 @pytest.mark.parametrize("y", [np.array([True, False]), pd.Series([True, False]), [1, 0]])
 def test_inline_data_are_frames_and_arrays_in_which_true_is_1(x: Any, y: Any) -> None:
     assert plain({"x": x, "y": y}) == {"x": [[0.5, 1], [2.0, 0]], "y": [1, 0]}
+    assert plain({"batch_size": range(8, 25, 8)}) == {"batch_size": [8, 16, 24]}
 
 
 def test_arguments_replace_the_fields_of_a_spec_in_any_form(tmp_path: Path) -> None:
