@@ -38,7 +38,7 @@ def summary_fields(sweep: SweepRecord, best: float | None) -> Mapping[str, Any]:
         "message": sweep.message,
         "method": sweep.spec.method,
         "objective": sweep.spec.monitored,
-        "most_trials": sweep.spec.most_trials,
+        "most_trials": sweep.most_trials,
         "budget": sweep.spec.trials if isinstance(sweep.spec.trials, Budget) else None,
         "proposed": sweep.trials,
         "best": metric_of(best, sweep.spec.monitored),

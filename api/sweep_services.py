@@ -97,7 +97,7 @@ class SweepServices:
         counts, best = self.results.counts(sweep), self.results.best(sweep.id, 1)
         return SweepProgress(
             state=sweep.state,
-            most_trials=sweep.spec.most_trials,
+            most_trials=sweep.most_trials,
             proposed=sweep.trials,
             trials=dict(counts.trials),
             jobs=dict(counts.jobs),

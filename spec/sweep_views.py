@@ -156,7 +156,8 @@ class SweepSummary(Frozen):
     method: str
     objective: Monitor
     most_trials: int
-    """The most configurations that it asks for; with a budget, the most that a sweep may have."""
+    """The most configurations that it asks for, of those that are jobs once all were looked at; with a budget, the most
+    that a sweep may have."""
     budget: Budget | None = None
     """What ends it in place of a number of configurations."""
     proposed: int

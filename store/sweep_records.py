@@ -44,6 +44,11 @@ class SweepRecord:
         """The project of its jobs."""
         return self.spec.base.project
 
+    @property
+    def most_trials(self) -> int:
+        """The most configurations that it may have: those it has, once there are no others."""
+        return self.trials if self.exhausted else self.spec.most_trials
+
     def improves_with(self, seeds: int) -> bool:
         """Whether it shows what improves a job with so many seeds or more, now or when it has ended."""
         return self.state not in LOST and self.spec.seeds >= seeds

@@ -187,6 +187,12 @@ def test_a_grid_that_has_all_its_combinations_is_not_extended(api: Service) -> N
     assert error == {"path": "trials", "message": "cannot be more: the sweep has all 2 combinations of its space"}
 
 
+def test_a_grid_that_has_ended_counts_the_combinations_that_are_jobs(api: Service) -> None:
+    sweep_id = finished(api, space={"standardize": [True, None], "dropout": [0.1, [0.1, 0.1]]}, method="grid")
+    sweep = shown(api, f"{SWEEPS}/{sweep_id}")
+    assert (sweep["state"], sweep["proposed"], sweep["most_trials"]) == ("finished", 1, 1)
+
+
 def test_a_check_looks_at_few_combinations_where_none_is_a_job(api: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     looked, first_job = list[None](), SweepSpec.first_job
 
