@@ -27,6 +27,8 @@ class ColumnChoices:
     placeholders: frozenset[str] = PLACEHOLDERS
     own: frozenset[str] = frozenset()
     """Texts for no value that were named."""
+    guessed: frozenset[str] = frozenset()
+    """Those of them that nobody named: words among numbers."""
 
     @property
     def pairs(self) -> list[tuple[str, str]]:

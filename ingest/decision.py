@@ -98,7 +98,7 @@ def _numbers(evidence: Evidence, decimal: str | None, *, semicolons: bool) -> De
     if decimal is None and semicolons and separated is not None and "," in separated:
         decimal = ","  # where a semicolon is between cells, the comma is in numbers
     form = next((form for form in survivors if form.decimal == decimal), survivors[0])
-    notes = []
+    notes = _stand_ins(evidence)
     if form.unit:
         notes.append(_of_unit(evidence, form.unit))
     if evidence.loss is not None and (loss := form.number(evidence.loss)) is not None:
@@ -112,6 +112,18 @@ def _numbers(evidence: Evidence, decimal: str | None, *, semicolons: bool) -> De
         mark = next(char for char in separated if char in ".,")
         notes.append(f"Column {name}: {shown(separated)} is read as {value:.12g}; {other}={mark} reads it otherwise.")
     return _values(evidence, ColumnKind.number, form, notes)
+
+
+def _stand_ins(evidence: Evidence) -> list[str]:
+    """What is to be said of words among numbers that nobody named, and which are read as no value."""
+    words = sorted(evidence.choices.guessed)
+    if not words:
+        return []
+    count = sum(evidence.gaps[word] for word in words)
+    return [
+        f"In column {shown(evidence.name)}, {some(words)} among numbers is read as a missing value ({count:,} of "
+        f"{evidence.rows:,} rows); types={evidence.name}=category reads all as words."
+    ]
 
 
 def _of_unit(evidence: Evidence, unit: str) -> str:

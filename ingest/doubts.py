@@ -5,12 +5,13 @@ import re
 
 from spec.cells import MINUS_BEHIND, CellFormat, clock_of, day_month, unit_of
 
+from . import limits
 from .errors import RefusedError, shown, some
-from .evidence import ODD, TWO_WAYS, Evidence
+from .evidence import MOSTLY, ODD, TWO_WAYS, Evidence
 
-MOSTLY = 0.9
-"""A column with so large a share of numbers is a column of numbers, and what is none in it is a mistake."""
 NEARLY = 0.5
+PLAIN_WORD = re.compile(r"[\w.<>*~?!%/$()+-][\w.<>*~?!%/$()+ -]{0,40}")
+"""A word that a list of words, `a,b`, says as it is."""
 SPREADSHEET = re.compile(r"\d{1,2}-[A-Z][a-z]{2}|[A-Z][a-z]{2}-\d{2}|\d{4}-\d{2}-\d{2}( 00:00:00)?", re.ASCII)
 """How a spreadsheet writes what it took for a date: 9-May for 5-9, 1-Mar for the gene MARCH1."""
 
@@ -47,9 +48,8 @@ def _numbers(evidence: Evidence) -> str | None:
             f"{as_number} them as numbers below 0."
         )
     real, best = evidence.real, max(evidence.parsed.values(), default=0)
-    sure = max((count for form, count in evidence.parsed.items() if form.is_sure), default=0)
-    if sure >= MOSTLY * real and evidence.odd:
-        raise _mistakes(evidence)
+    if evidence.is_mostly_numbers:
+        raise mistakes(evidence)
     if (several := _several_units(evidence)) is not None:
         cure = "write all in one unit to have numbers"
         return f"numbers with several units, such as {several}, and is read as texts: {cure}."
@@ -64,14 +64,17 @@ def _numbers(evidence: Evidence) -> str | None:
     return f"numbers in several forms, such as {such}: decimal and thousands say which is meant."
 
 
-def _mistakes(evidence: Evidence) -> RefusedError:
-    words = evidence.not_numbers
+def mistakes(evidence: Evidence) -> RefusedError:
+    """Why a column of numbers is refused: its words, the first with its row, and the options that read them."""
+    words, name = evidence.not_numbers, evidence.name
     first = min(words, key=lambda word: evidence.first.get(word, math.inf))
     more = f" and {some(word for word in words if word != first)}" if len(words) > 1 else ""
+    them, gaps = ("them", "missing values") if more else ("it", "a missing value")
+    are_said = len(words) <= limits.NAMED and all(map(PLAIN_WORD.fullmatch, words))
+    option = f"na_values={','.join(words)}" if are_said else "na_values, a list of words,"
     return RefusedError(
-        f"has {shown(first)} in row {evidence.first.get(first)} of column {shown(evidence.name)}{more}, which is a "
-        "column of numbers: correct it, leave the cell empty, name it in na_values, or say types="
-        f"{evidence.name}=category"
+        f"has {shown(first)} in row {evidence.first.get(first)} of column {shown(name)}{more}, which is a column of "
+        f"numbers: correct {them}; {option} reads {them} as {gaps}, and types={name}=category all as words"
     )
 
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spec.cells import BITS, COUNTRIES, MINUS_BEHIND, CellFormat, clock_of, day_month, truth, unit_of
+from spec.cells import BITS, COUNTRIES, MINUS_BEHIND, MISSING, CellFormat, clock_of, day_month, truth, unit_of
 from spec.schema import ColumnKind
 
 from . import limits
@@ -22,9 +22,18 @@ UNITS = 3
 """Most units of one column that are looked at."""
 ODD = 1000
 """Most words among numbers that are counted."""
+STAND_INS = 3
+"""Most different words that stand for no value in a column of numbers: more are words of another kind."""
+LONGEST_STAND_IN = 30
+"""Characters that such a word may have."""
+CODES = 20
+"""Among so few whole numbers a word may be one more value: `rotary` beside 4, 6 and 8 cylinders, K beside grades."""
+MOSTLY = 0.9
+"""A column with so large a share of numbers is a column of numbers, and what is none in it is a mistake."""
 TRUTHS = 40
 """Most different texts of a batch that may be truths."""
 DIGIT = re.compile(r"\d")
+LETTER = re.compile(r"[^\W\d_]")
 Counts = npt.NDArray[np.int64]
 DATES = ("iso", "named", "period", "dayfirst", "monthfirst")
 TWO_WAYS = ("dayfirst", "monthfirst")
@@ -285,6 +294,31 @@ class Evidence:
         return [word for word in odd if best.number(word) is None] or odd  # of several forms none has all
 
     @property
+    def is_mostly_numbers(self) -> bool:
+        """Whether it is a column of numbers but for a few texts, which are none in any form."""
+        return bool(self.odd) and self._sure >= MOSTLY * self.real
+
+    @property
+    def _sure(self) -> int:
+        """Rows that are numbers in the form that most have."""
+        return max((count for form, count in self.parsed.items() if form.is_sure), default=0)
+
+    @property
+    def stand_ins(self) -> list[str]:
+        """A few words among numbers that stand for no value, such as `n.v.`, `*****` and `below LOD`.
+
+        None with a digit, which a mistyped number has, none that means yes or no, and none that may be a value.
+        """
+        are_few = len(self.odd) <= STAND_INS and self.odd.total() == self.real - self._sure
+        is_guessed = self.choices.missing is MISSING and not (self.is_asked or self.typed or self.forced)
+        if not (is_guessed and are_few and self.is_mostly_numbers and self.zero_led is None):
+            return []
+        words = list(self.odd)
+        are_codes = not self.uncounted and len(self.texts) <= CODES and self.separated is None
+        may_be_value = are_codes and any(map(LETTER.search, words))
+        return words if all(map(_stands_for_none, words)) and not may_be_value else []
+
+    @property
     def styles(self) -> list[str]:
         """Styles in which every value is a date."""
         return [style for style, count in self.dates.items() if count == self.real > 0]
@@ -307,6 +341,11 @@ class Evidence:
     def has_two_clocks(self) -> bool:
         """Whether there are `3:45` and `1:02:33`, and nothing says whether the former are hours or minutes."""
         return self.clocks is not None and {"h:mm", "h:mm:ss"} <= self.clocks and "m:ss" not in self.clocks
+
+
+def _stands_for_none(word: str) -> bool:
+    """Whether a word among numbers is none of them, however it is meant."""
+    return len(word) <= LONGEST_STAND_IN and DIGIT.search(word) is None and truth(word) is None
 
 
 def _first(values: pa.Array, pattern: str) -> str | None:

@@ -3,6 +3,7 @@
 A column whose later rows are not what its first ones are is looked at anew, and measured once more.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Protocol
@@ -16,6 +17,7 @@ from . import limits
 from .choices import Choices, ColumnChoices
 from .columns import Found, Measure
 from .decision import Decision, decide
+from .doubts import mistakes
 from .errors import RefusedError, some
 from .evidence import Evidence
 from .texts import is_text
@@ -77,6 +79,8 @@ class Learning:
         self._evidence: dict[str, Evidence] = {}
         self._decisions: dict[str, Decision] = {}
         self._measures: dict[str, Measure] = {}
+        self._mixed: dict[str, Evidence] = {}
+        """Columns of numbers with a few words that are read as no value, as they were before."""
         self._decimal: str | None = None
 
     def found(self) -> dict[str, Found]:
@@ -89,6 +93,7 @@ class Learning:
                 break
         else:
             raise RefusedError(f"has a column that changes its form again and again: {some(sorted(pending))}")
+        self._check_rows()
         return {
             name: Found(
                 name,
@@ -134,6 +139,9 @@ class Learning:
 
     def _asked(self, name: str) -> ColumnChoices:
         choices, role = self._choices.column(name), self._choices.role(name)
+        if name in self._mixed:
+            guessed = frozenset(self._mixed[name].stand_ins)
+            return replace(choices, own=choices.own | guessed, guessed=guessed)
         return replace(choices, type=_ROLE_TYPES[role]) if role in _ROLE_TYPES else choices
 
     def _gaps(self, asked: ColumnChoices) -> CellFormat:
@@ -184,6 +192,10 @@ class Learning:
                 return True
             self._decisions[name] = Decision(ColumnKind.text, CellFormat())  # until all its texts were looked at
             return False
+        if self._is_feature(name) and self._evidence[name].stand_ins:
+            self._mixed[name] = self._evidence[name]
+            self._decisions[name] = Decision(ColumnKind.text, CellFormat())  # until they are read as no value
+            return False
         self._decisions[name] = decision = self._decide(name)
         if decision.kind not in MEASURED:
             self._measures.pop(name, None)
@@ -191,6 +203,18 @@ class Learning:
         return (
             measure is not None and not measure.failed and (before.kind, before.form) == (decision.kind, decision.form)
         )
+
+    def _is_feature(self, name: str) -> bool:
+        return self._choices.role(name) is Role.feature and name not in self._choices.target
+
+    def _check_rows(self) -> None:
+        """Refuse a row with another word in several columns of numbers: it is a header, or one of units."""
+        words = defaultdict[int, set[str]](set)
+        for evidence in self._mixed.values():
+            for word, count in evidence.odd.items():
+                words[evidence.first[word]].update({word} if count == 1 else ())
+                if len(words[evidence.first[word]]) > 1:
+                    raise mistakes(evidence)
 
 
 def native(kind: pa.DataType) -> ColumnKind | None:

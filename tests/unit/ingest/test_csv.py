@@ -174,7 +174,7 @@ BAD: dict[str, tuple[bytes | str, str]] = {
     "too many values": (b"a,b,y\n1,2,0\n1,2,1\n1,2,3,4\n", "file has 4 values in line 4, where the header has 3"),
     "a target by a name of two columns": (b"a,y,y\n1,2,3\n", "file has two columns named 'y'"),
     "cut within a character": ("ä,y\n1,ö\n2,ü".encode()[:-1], "file ends within a character: it is cut short"),
-    "a word among numbers": (rows(20, "oops,2,1\n").encode(), "file has 'oops' in row 21 of column 'a'"),
+    "a mistake among numbers": (rows(20, "1o,2,1\n").encode(), "file has '1o' in row 21 of column 'a'"),
     "a long word": (
         rows(20, "z" * 99 + ",2,1\n").encode(),
         "file has 'zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz...' in",

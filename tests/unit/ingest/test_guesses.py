@@ -89,5 +89,5 @@ def test_a_missing_value_that_parquet_has_as_text_is_said(target: bool, tmp_path
 
 
 def test_a_refusal_names_the_first_column(tmp_path: Path) -> None:
-    rows = "".join(f"{'x' if row == 7 else row},{'z' if row == 7 else row},{row}\n" for row in ROWS)
+    rows = "".join(f"{'7x' if row == 7 else row},{'7z' if row == 7 else row},{row}\n" for row in ROWS)
     assert "column 'a'" in refusal("a,b,y\n" + rows, tmp_path)

@@ -416,9 +416,43 @@ def test_a_form_that_shows_itself_late_is_found(tmp_path: Path) -> None:
     assert table(tmp_path)[0][-2:, 0].tolist() == [2.5, 1000.5]
 
 
+def test_a_few_words_among_numbers_are_read_as_missing_values_and_named(tmp_path: Path) -> None:
+    found = reading(column(["1.5", "n.v.", *map(str, range(35)), "n.v.", "*****", "below LOD"]), tmp_path)
+    assert np.flatnonzero(np.isnan(table(tmp_path)[0][:, 0])).tolist() == [1, 37, 38, 39]
+    assert found.profile.notes[0] == (
+        "In column 'a', '*****', 'below LOD', 'n.v.' among numbers is read as a missing value (4 of 40 rows); "
+        "types=a=category reads all as words."
+    )
+    assert "n.v." in found.table.columns[0].gap_words  # of rows to predict, too
+    reading("a,y\n" + "1.5,0\n2,1\n" * 1250 + "n.v.,0\n", tmp_path)  # below the rows that are looked at first
+    assert np.flatnonzero(np.isnan(table(tmp_path)[0][:, 0])).tolist() == [2500]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["rotary", *["4", "6", "8"] * 12], "has 'rotary' in row 1 of column 'a'"),  # one more value
+        (["<0.5", "<0.1; dry", *map(str, range(38))], "correct them; na_values, a list of words, reads them as"),
+        (["no", *map(str, range(39))], "correct it; na_values=no reads it as a missing value, and types=a=category"),
+        (["aa", "bb", "cc", "dd", *map(str, range(50))], "na_values=aa,bb,cc,dd reads them as missing values"),
+    ],
+)
+def test_words_among_numbers_that_may_say_something_are_refused(tmp_path: Path, words: list[str], said: str) -> None:
+    assert said in refusal(column(words), tmp_path)
+
+
+def test_words_among_numbers_are_refused_in_the_target_and_as_a_header(tmp_path: Path) -> None:
+    rows = "".join(f"w{row % 3},{row}.5,{row}.25,{row % 2}\n" for row in range(30))
+    unit = rows.replace("w2,2.5,2.25,0", "w2,kg,cm,0")
+    assert "has 'cm' in row 3 of column 'b'" in refusal(f"n,a,b,y\n{unit}", tmp_path)
+    assert "has 'kg' in row 3 of column 'y'" in refusal(f"n,y,b,a\n{unit.replace('cm', '1')}", tmp_path)
+
+
 def test_words_that_keep_a_column_from_being_numbers_are_named(tmp_path: Path) -> None:
-    said = refusal(column(["1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "oops"]), tmp_path)
-    assert "'oops' in row 11 of column 'a', which is a column of numbers" in said
+    said = refusal(column(["1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "1o"]), tmp_path)
+    assert (
+        "'1o' in row 11 of column 'a', which is a column of numbers: correct it; na_values=1o reads it as a mis" in said
+    )
     said = refusal(column([*map(str, range(19)), "12 kg"]), tmp_path)
     assert "'12 kg' in row 20 of column 'a', which is a column of numbers" in said
     said = refusal(column([*["1 234"] * 18, "2-", "1'234"]), tmp_path)  # in no form are all of them numbers

@@ -121,7 +121,7 @@ def test_a_short_row_between_quotes_may_be_the_last(tmp_path: Path, end: str) ->
         ("id,w,b,y\n" + "1,n,3,4\n\n" * 9 + "31,New\nYork,5,62\n" + "1,n,3,4\n" * 9, "has 2 values in line 20, where"),
         ("a,b,y\nNorth\n" + rows() + "South\n" + rows(), "has 1 value in line 2, where the header has 3: 'North'"),
         ("a,b,y\n" + rows(9) + "1,2,3,4\n" + rows(9), "has 4 values in line 11, where the header has 3: a cell that"),
-        (HEADER + rows(10) + "1,low,3,\n" + rows(10), "has 'low' in row 11 of column 'b', which is"),
+        (HEADER + rows(10) + "1,2o,3,\n" + rows(10), "has '2o' in row 11 of column 'b', which is"),
     ],
 )
 def test_a_line_that_may_be_anything_is_refused_with_its_number(tmp_path: Path, text: str, said: str) -> None:
