@@ -307,7 +307,8 @@ class Evidence:
     def stand_ins(self) -> list[str]:
         """A few words among numbers that stand for no value, such as `n.v.`, `*****` and `below LOD`.
 
-        None with a digit, which a mistyped number has, none that means yes or no, and none that may be a value.
+        None with a digit, which a mistyped number has, none that means yes or no, none that may be a value, and none
+        in the first row only, which may be one of units.
         """
         are_few = len(self.odd) <= STAND_INS and self.odd.total() == self.real - self._sure
         is_guessed = self.choices.missing is MISSING and not (self.is_asked or self.typed or self.forced)
@@ -316,7 +317,8 @@ class Evidence:
         words = list(self.odd)
         are_codes = not self.uncounted and len(self.texts) <= CODES and self.separated is None
         may_be_value = are_codes and any(map(LETTER.search, words))
-        return words if all(map(_stands_for_none, words)) and not may_be_value else []
+        is_unit = any(self.first[word] == 1 and count == 1 for word, count in self.odd.items())
+        return words if all(map(_stands_for_none, words)) and not (may_be_value or is_unit) else []
 
     @property
     def styles(self) -> list[str]:

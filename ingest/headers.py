@@ -28,6 +28,8 @@ DASHES = re.compile(":?-+:?")
 """What is below a name in such a line; Markdown's colons say which way a column is aligned."""
 MONKEY = re.compile("(Open-Ended )?Response")
 """What SurveyMonkey writes below the name of a question that has one answer."""
+CANVAS = "Points Possible"
+"""What Canvas writes below `Student` in a grade book, beside the most points of each assignment."""
 ORANGE_TYPES = frozenset(
     ("continuous", "numeric", "c", "n", "discrete", "categorical", "d", "string", "text", "s", "time", "t", "basket")
 )
@@ -198,10 +200,15 @@ def descriptions(records: Sequence[Record], options: ReadingOptions, columns: Se
 
 
 def _of_survey(records: Sequence[Record]) -> int:
-    """How many records below the names Qualtrics or SurveyMonkey wrote there: questions and ids, or `Response`."""
+    """How many records below the names Qualtrics, SurveyMonkey or Canvas wrote there.
+
+    They are questions and ids, `Response`, or the points that students can have.
+    """
     for place in range(1, MOST_DESCRIPTIONS + 1):
         filled = [cell for cell in records[place] if cell] if len(records) > place + 1 else []
         if filled and all(cell.startswith('{"ImportId"') for cell in filled):
+            return place
+        if filled and records[0][0] == "Student" and filled[0] == CANVAS == records[place][0]:
             return place
     first = [cell for cell in records[1] if cell] if len(records) > 2 else []
     if len(records) > 2 and records[0][0] == "V1" and records[1][0] == "ResponseID":  # Qualtrics as it was before

@@ -69,10 +69,15 @@ _ISO = re.compile(
 _MONTH = r"(?P<month>[a-z]{3,10})\.?"
 _DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th|er|[oa](?= ))?"
 _WEEKDAY = r"(?:(?P<weekday>[a-z]{2,10}(?:-feira)?)\.?,? )?"
-_TIME = r"(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2}))?(?: ?(?P<half>[ap])\.?m\.?)?"
+_TIME = (
+    r"(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2}))?"
+    r"(?: ?(?P<half>[ap]\.? ?m\.?|\uc624[\uc804\ud6c4]|[\u4e0a\u4e0b]\u5348|\u5348[\u524d\u5f8c]))?"
+)
+"""A time of day; of twelve hours also with the words of Korea, China and Japan, as Google Forms writes them."""
 _YEAR = r"(?P<year>\d{4}|00|3[2-9]|[4-9]\d)"
 """A year that is no day of a month."""
-_ZONE = r"(?: ?(?:z|utc|gmt|(?P<offset>[+-]\d{2}:?\d{2})))?"
+_ZONE = r"(?: ?(?:z|utc|gmt)?(?P<offset>[+-]\d{2}:?\d{2}|(?<=[tc])[+-]\d{1,2}(?::\d{2})?)?)(?(offset)(?: \([\w ]+\))?)"
+"""A zone such as Z, -07:00 or GMT+2; JavaScript writes its name behind that."""
 _SLASHED = re.compile(
     r"(?P<first>\d{1,2})(?P<mark>[-/.])(?P<next>\d{1,2})(?P=mark)(?P<year>\d{4}|\d{2})"
     rf"(?:,?[ T]{_TIME}{_ZONE})?",
@@ -81,7 +86,7 @@ _SLASHED = re.compile(
 _HALVED = re.compile(
     rf"(?P<year>\d{{4}})([-/])(?P<month>\d{{1,2}})\2(?P<day>\d{{1,2}})[ T]{_TIME}{_ZONE}", re.ASCII | re.IGNORECASE
 )
-"""Year first, and a time of twelve hours: 2026-11-25 08:30 PM."""
+"""Year first, and a time of twelve hours, or a zone: 2026-11-25 08:30 PM, 2026/11/25 8:30:00 PM GMT+2."""
 _EASTERN = re.compile(
     r"(?P<year>\d{4})(?:\u5e74|\ub144 ?)(?P<month>\d{1,2})(?:\u6708|\uc6d4 ?)(?P<day>\d{1,2})[\u65e5\uc77c]"
     r"(?: ?(?P<hour>\d{1,2})(?:[:\u65f6\u6642]|\uc2dc ?)(?P<minute>\d{2})(?:\u5206|\ubd84 ?)?"
@@ -501,9 +506,10 @@ def _moment(found: "re.Match[str]", year: str, month: str, day: str) -> float | 
     if found["half"]:
         if not 1 <= hour <= 12:
             return None
-        hour = hour % 12 + (12 if found["half"] in "pP" else 0)
-    zone = found["offset"] or "+0000"
-    ahead = timedelta(hours=int(zone[:3]), minutes=int(zone[0] + zone[-2:]))
+        is_late = found["half"][0] in "pP\u4e0b" or found["half"][-1] in "\ud6c4\u5f8c"
+        hour = hour % 12 + (12 if is_late else 0)
+    hours, minutes = re.fullmatch(r"[+-]?(\d{1,2}):?(\d{2})?", found["offset"] or "0").groups("0")
+    ahead = timedelta(hours=int(hours), minutes=int(minutes)) * (-1 if (found["offset"] or "")[:1] == "-" else 1)
     return _days(datetime(_whole_year(year), _month(month), int(day), hour, minute, second, tzinfo=UTC) - ahead)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from ingest.known import read_known
+from spec.dataset import Targets
 from spec.known import KnownColumns
 from spec.reading import ReadingOrder
 
@@ -50,6 +51,16 @@ def test_the_lines_of_qualtrics_and_surveymonkey_are_no_rows(tmp_path: Path) -> 
         assert found.rows == 60
         assert any("words on the columns, such as units or questions" in note for note in found.profile.notes)
         assert [one.value for one in found.profile.classes] == ["No", "Yes"]
+
+
+def test_the_points_of_a_grade_book_of_canvas_are_no_row(tmp_path: Path) -> None:
+    rows = "".join(f'"Doe, S{row}",{1000 + row},{row % 5},{row % 30}\n' for row in range(60))
+    points = "    Points Possible,,10,(read only)\n"
+    for below in (points, f",,Manual Posting,\n{points}"):
+        found = reading(f"Student,ID,Quiz,Final\n{below}{rows}", tmp_path, target="Final", task=Targets.numbers)
+        assert (found.rows, found.profile.target.max) == (60, 29)
+    words = rows.replace("Doe, S0", "Points Possible")  # and in another table it is a word
+    assert reading(f"Person,ID,Quiz,Final\n{words}", tmp_path, target="Final").rows == 60
 
 
 def test_the_line_that_qualtrics_wrote_before_is_no_row(tmp_path: Path) -> None:

@@ -445,6 +445,8 @@ def test_words_among_numbers_are_refused_in_the_target_and_as_a_header(tmp_path:
     rows = "".join(f"w{row % 3},{row}.5,{row}.25,{row % 2}\n" for row in range(30))
     unit = rows.replace("w2,2.5,2.25,0", "w2,kg,cm,0")
     assert "has 'cm' in row 3 of column 'b'" in refusal(f"n,a,b,y\n{unit}", tmp_path)
+    lines = "kind,kg,sex\n" + "".join(f"w{row % 3},{row}.5,{'uv'[row % 2]}\n" for row in range(30))
+    assert "has 'kg' in row 1 of column 'a'" in refusal(f"n,a,y\n{lines}", tmp_path)
     assert "has 'kg' in row 3 of column 'y'" in refusal(f"n,y,b,a\n{unit.replace('cm', '1')}", tmp_path)
 
 

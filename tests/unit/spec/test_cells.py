@@ -33,6 +33,7 @@ TEN = DAY.replace(hour=10)
         ("Wed Nov 25 10:00:00 2026", TEN),
         ("Wed Nov 25 05:00:00 -0500 2026", TEN),
         ("25/Nov/2026:10:00:00 +0000", TEN),
+        ("Wed Nov 25 2026 11:30:00 GMT+0130 (Some Zone)", TEN),
         ("25-Nov-2026T10:00", TEN),
         ("25. November 2026", DAY),
         ("MITTWOCH, 25. MÄRZ 2026", datetime(2026, 3, 25, tzinfo=UTC)),
@@ -56,6 +57,22 @@ def test_a_date_with_a_named_month_is_read(text: str, moment: datetime) -> None:
 @pytest.mark.parametrize(
     "text",
     [
+        "2026/11/25 11:00:00 PM GMT+13",
+        "2026/11/25 5:00:00 am GMT-5",
+        "2026/11/25 3:30:00 p. m. GMT+5:30",
+        "2026/11/25 7:00:00 \uc624\ud6c4 GMT+9",
+        "2026/11/25 6:00:00 \u4e0b\u5348 GMT+8",
+        "2026/11/25 7:00:00 \u5348\u5f8c GMT+9",
+        "2026/11/25 10:00:00 \u5348\u524d GMT",
+    ],
+)
+def test_a_moment_is_read_as_forms_of_google_write_it(text: str) -> None:
+    assert CellFormat().days(text) == TEN.timestamp() / 86_400
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
         "31 Jun 2026",
         "Nov-26",
         "May 2026",
@@ -64,6 +81,8 @@ def test_a_date_with_a_named_month_is_read(text: str, moment: datetime) -> None:
         "Room 25 Nov 2026",
         "25. Monat 2026",
         "25 Nov 2026 13:00 PM",
+        "25 Nov 2026 13:00 (about)",
+        "25 Nov 2026 10:30-11",
         "Nov 25, 2026 x",
         "25-11-2026",
     ],
