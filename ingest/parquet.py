@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -59,7 +59,8 @@ class ParquetFile:
             if pa.types.is_duration(field.type)
         ]
         # As a dictionary, a value that is repeated a million times lies in memory once.
-        self._texts = [field.name for field in schema if is_text(field.type)]
+        texts = [field.name for field in schema if is_text(field.type)]
+        self._texts = [] if _has_differences(self._metadata, set(texts)) else texts
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The rows. Raises `RefusedError`."""
@@ -96,6 +97,13 @@ class ParquetFile:
         if len(schema) and not columns:
             first = schema.field(0)
             raise RefusedError(f"has a column {shown(first.name)} of type {first.type}, which is no single value")
+
+
+def _has_differences(metadata: pq.FileMetaData, texts: Collection[str]) -> bool:
+    """Whether texts are written as what they differ in from those before: Arrow makes no dictionaries of them."""
+    places = [place for place in range(metadata.num_columns) if metadata.schema.column(place).path in texts]
+    groups = map(metadata.row_group, range(metadata.num_row_groups))
+    return any(word.startswith("DELTA") for group in groups for at in places for word in group.column(at).encodings)
 
 
 def _index(schema: pa.Schema) -> list[str]:
@@ -138,4 +146,6 @@ def _sentence(error: Exception) -> str:
     said = printable(str(error).splitlines()[0][:200])
     if "encrypt" in said.lower():
         return "is an encrypted Parquet file: write it without encryption"
+    if "not yet implemented" in said.lower():
+        return f"is a Parquet file of a form that is not read ({said}): write it anew, without differences (DELTA)"
     return f"is a Parquet file that is broken or cut short ({said})"

@@ -508,8 +508,9 @@ def _moment(found: "re.Match[str]", year: str, month: str, day: str) -> float | 
             return None
         is_late = found["half"][0] in "pP\u4e0b" or found["half"][-1] in "\ud6c4\u5f8c"
         hour = hour % 12 + (12 if is_late else 0)
-    hours, minutes = re.fullmatch(r"[+-]?(\d{1,2}):?(\d{2})?", found["offset"] or "0").groups("0")
-    ahead = timedelta(hours=int(hours), minutes=int(minutes)) * (-1 if (found["offset"] or "")[:1] == "-" else 1)
+    zone = found["offset"] or "+00"
+    hours, minutes = zone[1:].split(":") if ":" in zone else (zone[1:3], zone[3:])
+    ahead = timedelta(hours=int(zone[0] + hours), minutes=int(f"{zone[0]}{minutes or 0}"))
     return _days(datetime(_whole_year(year), _month(month), int(day), hour, minute, second, tzinfo=UTC) - ahead)
 
 

@@ -23,6 +23,16 @@ def parquet(columns: dict[str, Any], **how: Any) -> bytes:
     return buffer.getvalue()
 
 
+@pytest.mark.parametrize("form", ["DELTA_BYTE_ARRAY", "DELTA_LENGTH_BYTE_ARRAY"])
+def test_texts_that_are_written_as_differences_are_read_as_others_are(tmp_path: Path, form: str) -> None:
+    columns = {"a": ["one", "once", None] * 9, "y": ["x", "z", "x"] * 9}
+    content = parquet(columns, use_dictionary=["y"], column_encoding={"a": form}, row_group_size=9)
+    assert reading(content, tmp_path, name="f.parquet").table.columns[0].categories == ("once", "one")
+    coded = columns | {"a": pa.array(columns["a"]).dictionary_encode()}
+    whole = parquet(coded, use_dictionary=["y"], column_encoding={"a": form})
+    assert "of a form that is not read" in refusal(whole, tmp_path, name="f.parquet")
+
+
 def test_typed_columns(tmp_path: Path) -> None:
     day = datetime.date(2026, 11, 25)
     content = parquet(
