@@ -12,6 +12,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from spec.disk import is_full
 from spec.field_error import FieldError
 from spec.newer import NewerReleaseError, NewerView
+from spec.reading import GapWords
 from spec.validation_errors import MOST
 from spec.views import Problem
 from store.errors import (
@@ -51,6 +52,7 @@ class ApiError(Exception):
     status: ClassVar[HTTPStatus] = HTTPStatus.BAD_REQUEST
     headers: Mapping[str, str] = {}
     errors: Sequence[FieldError] = ()
+    na_values: GapWords | None = None
 
 
 class BadBodyError(ApiError):
@@ -139,12 +141,13 @@ class BadFieldsError(ApiError):
 
     status = HTTPStatus.UNPROCESSABLE_ENTITY
 
-    def __init__(self, errors: Sequence[FieldError]) -> None:
+    def __init__(self, errors: Sequence[FieldError], *, na_values: GapWords | None = None) -> None:
         first = errors[0]
         more = f" ({len(errors) - 1} more)" if len(errors) > 1 else ""
         sentence = f"{first.path or 'The body'} {first.message}{more}"
         super().__init__(sentence if sentence.endswith("?") else f"{sentence}.")
         self.errors = errors[:MOST]
+        self.na_values = na_values
 
     @classmethod
     def of(cls, path: str, message: str) -> "BadFieldsError":
@@ -200,6 +203,7 @@ def problem(
     detail: str,
     *,
     errors: Sequence[FieldError] = (),
+    na_values: GapWords | None = None,
     newer: NewerView | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
@@ -210,6 +214,7 @@ def problem(
         status=status,
         detail=detail,
         errors=list(errors),
+        na_values=na_values,
         newer=newer,
         request_id=g.get("request_id", ""),
     )
@@ -230,7 +235,7 @@ def install(app: Flask, chance: Callable[[], float] = random.random) -> None:
 
     @app.errorhandler(ApiError)
     def _api(error: ApiError) -> Response:
-        return problem(error.status, str(error), errors=error.errors, headers=error.headers)
+        return problem(error.status, str(error), errors=error.errors, na_values=error.na_values, headers=error.headers)
 
     @app.errorhandler(NewerReleaseError)
     def _newer(error: NewerReleaseError) -> Response:

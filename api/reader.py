@@ -9,6 +9,7 @@ from typing import TypeVar
 from flask import g, has_app_context
 from pydantic import ValidationError
 
+from spec.field_error import FieldError
 from spec.known import KnownReading
 from spec.profile import Reading, Refusal
 from spec.reading import ReadingOrder
@@ -61,7 +62,8 @@ class Reader:
                 return kind.model_validate_json(done.stdout)
             if done.returncode == REFUSED:
                 refusal = Refusal.model_validate_json(done.stdout)
-                raise BadFieldsError.of(refusal.path, refusal.message)
+                fault = FieldError(path=refusal.path, message=refusal.message)
+                raise BadFieldsError([fault], na_values=refusal.na_values)
         except ValidationError:
             log.exception("the reader of %s answered %r", order.name, done.stdout[:500])
         if done.returncode in (-signal.SIGXCPU, -signal.SIGKILL, -signal.SIGABRT):

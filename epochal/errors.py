@@ -26,6 +26,7 @@ from collections.abc import Sequence
 
 from spec.field_error import FieldError
 from spec.newer import NewerView
+from spec.reading import GapWords
 
 
 class EpochalError(Exception):
@@ -49,13 +50,24 @@ class AnswerError(EpochalError):
 
 
 class BadSpecError(AnswerError):
-    """A spec breaks a rule; `errors` names every field at fault."""
+    """A spec breaks a rule; `errors` names every field at fault.
+
+    Of an upload, `na_values` is the option with which its words among numbers are read as missing values.
+    """
 
     exit_code = 2
 
-    def __init__(self, detail: str, *, errors: Sequence[FieldError] = (), status: int = 422) -> None:
+    def __init__(
+        self,
+        detail: str,
+        *,
+        errors: Sequence[FieldError] = (),
+        na_values: GapWords | None = None,
+        status: int = 422,
+    ) -> None:
         super().__init__(detail, status=status)
         self.errors = tuple(errors)
+        self.na_values = na_values
 
     def __str__(self) -> str:
         detail = super().__str__()

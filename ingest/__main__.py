@@ -75,7 +75,7 @@ def main() -> int:
     try:
         print(_answer(options, order).model_dump_json())
     except RefusedError as error:
-        print(Refusal(path=error.path, message=str(error)).model_dump_json())
+        print(Refusal(path=error.path, message=str(error), na_values=error.na_values).model_dump_json())
         return REFUSED
     except MemoryError:  # Arrow's own error is one too
         message = f"needs more than {limits.MEMORY / limits.GIB:g} GiB of memory to be read"

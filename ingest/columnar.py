@@ -46,7 +46,8 @@ def read(source: Source, order: ReadingOrder, out: Path) -> Reading:
     try:
         return _read(labelled, choices, Learning(labelled, choices).found(), order, out)
     except RefusedError as error:
-        raise RefusedError(f"{error} (rows without a target are not counted)", path=error.path) from error
+        message = f"{error} (rows without a target are not counted)"
+        raise RefusedError(message, path=error.path, na_values=error.na_values) from error
 
 
 def _read(source: Source, choices: Choices, found: Mapping[str, Found], order: ReadingOrder, out: Path) -> Reading:

@@ -6,7 +6,7 @@ import re
 from spec.cells import MINUS_BEHIND, CellFormat, clock_of, day_month, unit_of
 
 from . import limits
-from .errors import RefusedError, shown, some
+from .errors import MistakesError, shown, some
 from .evidence import MOSTLY, ODD, TWO_WAYS, Evidence
 
 NEARLY = 0.5
@@ -64,7 +64,7 @@ def _numbers(evidence: Evidence) -> str | None:
     return f"numbers in several forms, such as {such}: decimal and thousands say which is meant."
 
 
-def mistakes(evidence: Evidence) -> RefusedError:
+def mistakes(evidence: Evidence) -> MistakesError:
     """Why a column of numbers is refused: its words, the first with its row, and the options that read them."""
     words, name = evidence.not_numbers, evidence.name
     first = min(words, key=lambda word: evidence.first.get(word, math.inf))
@@ -72,9 +72,14 @@ def mistakes(evidence: Evidence) -> RefusedError:
     them, gaps = ("them", "missing values") if more else ("it", "a missing value")
     are_said = len(words) <= limits.NAMED and all(map(PLAIN_WORD.fullmatch, words))
     option = f"na_values={','.join(words)}" if are_said else "na_values, a list of words,"
-    return RefusedError(
+    correct = (
+        f"take the row out if it has units, or correct {them}" if evidence.first.get(first) == 1 else f"correct {them}"
+    )
+    return MistakesError(
         f"has {shown(first)} in row {evidence.first.get(first)} of column {shown(name)}{more}, which is a column of "
-        f"numbers: correct {them}; {option} reads {them} as {gaps}, and types={name}=category all as words"
+        f"numbers: {correct}; {option} reads {them} as {gaps}, and types={name}=category all as words",
+        name,
+        words,
     )
 
 

@@ -2,13 +2,28 @@
 
 from collections.abc import Iterable, Sequence
 
+from spec.reading import GapWords
+
 
 class RefusedError(Exception):
-    """The file cannot become a data set; `path` is the field of the upload whose change would mend it."""
+    """The file cannot become a data set; `path` is the field of the upload whose change would mend it.
 
-    def __init__(self, message: str, *, path: str = "file") -> None:
+    `na_values` is that option where it would do so, too.
+    """
+
+    def __init__(self, message: str, *, path: str = "file", na_values: GapWords | None = None) -> None:
         super().__init__(message)
         self.path = path
+        self.na_values = na_values
+
+
+class MistakesError(RefusedError):
+    """A column of numbers has words that are none."""
+
+    def __init__(self, message: str, column: str, words: Sequence[str]) -> None:
+        super().__init__(message)
+        self.column = column
+        self.words = tuple(words)
 
 
 def shown(value: object) -> str:

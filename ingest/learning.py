@@ -4,13 +4,14 @@ A column whose later rows are not what its first ones are is looked at anew, and
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Protocol
 
 import pyarrow as pa
 
-from spec.cells import CellFormat
+from spec.cells import CellFormat, clean
+from spec.reading import GapWords
 from spec.schema import Column, ColumnKind, Role
 
 from . import limits
@@ -18,7 +19,7 @@ from .choices import Choices, ColumnChoices
 from .columns import Found, Measure
 from .decision import Decision, decide
 from .doubts import mistakes
-from .errors import RefusedError, some
+from .errors import MistakesError, RefusedError, some
 from .evidence import Evidence
 from .texts import is_text
 
@@ -157,7 +158,9 @@ class Learning:
             return decide(self._evidence[name], self._decimal, semicolons=self._source.delimiter == ";")
         except RefusedError as error:
             role = self._choices.role(name)
-            raise RefusedError(str(error), path=role.value if role in _ROLE_TYPES else error.path) from error
+            if role not in _ROLE_TYPES:
+                raise
+            raise RefusedError(str(error), path=role.value) from error
 
     # --- by all rows ----------------------------------------------------------------------------------------------
 
@@ -182,7 +185,31 @@ class Learning:
                 one.take(batch.column(name))
         self._evidence |= evidence
         self._measures |= measures
-        return {name for name in ordered if not self._is_settled(name, seen=name in evidence)}
+        unsettled, mistaken = set[str](), list[MistakesError]()
+        for name in ordered:
+            try:
+                if not self._is_settled(name, seen=name in evidence):
+                    unsettled.add(name)
+            except MistakesError as error:
+                mistaken.append(error)
+        if mistaken:
+            raise self._refused(mistaken)
+        return unsettled
+
+    def _refused(self, mistaken: Sequence[MistakesError]) -> RefusedError:
+        """Why columns of numbers are refused, and the option that reads their words as missing values."""
+        names = [one.column for one in mistaken[1:]]
+        more = f"; such words are in {'column' if len(names) == 1 else 'columns'} {some(names)}, too" if names else ""
+        said, words = self._choices.options.na_values, {one.column: one.words for one in mistaken}
+        option: GapWords
+        if isinstance(said, dict):
+            known = {clean(name): tuple(these) for name, these in said.items()}
+            option = known | {name: (*known.get(name, ()), *these) for name, these in words.items()}
+        else:
+            option = (*said, *(word for these in words.values() for word in these)) if said else words
+        every = [word for these in words.values() for word in these]
+        can_be_said = len(every) <= limits.CLASSES and all(len(word) <= limits.NAME for word in every)
+        return RefusedError(f"{mistaken[0]}{more}", na_values=option if can_be_said else None)
 
     def _is_settled(self, name: str, *, seen: bool) -> bool:
         """Whether a column holds what it was decided to hold; `seen` when all its texts were looked at."""

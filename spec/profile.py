@@ -2,6 +2,7 @@
 
 from .base import Frozen
 from .cells import PLAIN, CellFormat
+from .reading import GapWords
 from .schema import ColumnKind, Role, Schema
 
 
@@ -80,3 +81,5 @@ class Refusal(Frozen):
     path: str
     """The field of the upload to change."""
     message: str
+    na_values: GapWords | None = None
+    """The option with which words among numbers, the reason, are read as missing values."""

@@ -75,6 +75,10 @@ Names = Annotated[tuple[Name, ...], BeforeValidator(_names, json_schema_input_ty
 """One or several column names."""
 
 
+GapWords = tuple[Word, ...] | dict[Name, tuple[Word, ...]]
+"""Texts that mean a missing value: of all columns, or of each."""
+
+
 class ReadingOptions(Frozen):
     """Options for reading a file; an option that is null is detected from the file."""
 
@@ -113,7 +117,7 @@ class ReadingOptions(Frozen):
         Field(description="Thousands separator of numbers; `none`: no separator."),
     ] = None
     na_values: Annotated[
-        tuple[Word, ...] | dict[Name, tuple[Word, ...]],
+        GapWords,
         BeforeValidator(_list, json_schema_input_type=str | list[str] | dict[str, list[str]]),
         Field(description="More texts that mean a missing value; or {column: texts}."),
     ] = ()

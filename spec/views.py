@@ -14,6 +14,7 @@ from .labels import Name, Priority, Tags
 from .listed import ListedSpec
 from .newer import NewerView
 from .profile import Profile, ValueCount
+from .reading import GapWords
 from .schema import Task
 from .states import FailureReason, JobStatus, StopReason
 from .verdict import Verdict
@@ -449,6 +450,8 @@ class Problem(Frozen):
     status: int
     detail: str
     errors: list[FieldError] = []
+    na_values: GapWords | None = None
+    """With 422 of an upload that has words among numbers: the option with which they are read as missing values."""
     newer: NewerView | None = None
     """With 501: what is known of a job or a sweep that a newer release wrote."""
     request_id: str

@@ -1,5 +1,8 @@
 """Commands for data sets: upload, list, show, delete."""
 
+import json
+import shlex
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -7,10 +10,12 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
+from spec.reading import GapWords
 from spec.schema import Task
 
 from ..client import Api
 from ..client.find import find_dataset
+from ..errors import BadSpecError
 from .console import Json, aside, print_json, print_model, print_result, screen, show_table
 from .help import add, group
 from .render_datasets import dataset_card, datasets_table
@@ -135,9 +140,15 @@ def upload(
             description = f"reading {file.name}" if sent == total else file.name
             progress.update(bar, completed=sent, total=total, description=description)
 
-        made = client.upload(
-            file, target=_one_or_many(target), name=name, task=task, on_progress=show_progress, **options
-        )
+        try:
+            made = client.upload(
+                file, target=_one_or_many(target), name=name, task=task, on_progress=show_progress, **options
+            )
+        except BadSpecError as error:
+            if error.na_values is None:
+                raise
+            again = f"Again, with these words as missing values:\n  {_command_with(error.na_values)}"
+            raise BadSpecError(f"{error}\n{again}", na_values=error.na_values, status=error.status) from error
     if as_json:
         print_model(made)
         return
@@ -150,9 +161,20 @@ def _one_or_many(given: list[str] | None) -> str | list[str] | None:
     return given[0] if given and len(given) == 1 else given or None
 
 
+def _command_with(na_values: GapWords) -> str:
+    """The command that was given with this option in place of its own, as a shell reads it."""
+    kept, words = list[str](), iter(sys.argv[1:])
+    for word in words:
+        if word == "--na-values":
+            next(words, None)
+        elif not word.startswith("--na-values="):
+            kept.append(word)
+    return shlex.join(["epochal", *kept, f"--na-values={json.dumps(na_values, ensure_ascii=False)}"])
+
+
 def _words(given: list[str] | None) -> str | list[str] | None:
-    """JSON of columns, which the server looks at, or words."""
-    if given and len(given) == 1 and given[0].lstrip().startswith("{"):
+    """JSON, which the server looks at, or words."""
+    if given and len(given) == 1 and given[0].lstrip().startswith(("{", "[")):
         return given[0]
     return [word for text in given for word in text.split(",")] if given else None
 

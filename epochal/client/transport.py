@@ -271,7 +271,7 @@ def raise_for_status(answer: httpx.Response) -> None:
         ) from None
     detail = problem.detail or problem.title
     if status in (400, 413, 415, 422):
-        raise BadSpecError(detail, errors=problem.errors, status=status)
+        raise BadSpecError(detail, errors=problem.errors, na_values=problem.na_values, status=status)
     if problem.newer is not None:
         raise NewerError(detail, problem.newer)
     if status in _REFUSALS:

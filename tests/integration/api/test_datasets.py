@@ -4,6 +4,7 @@ import errno
 import gzip
 import hashlib
 import io
+import json
 import os
 import shutil
 import time
@@ -254,6 +255,14 @@ def test_an_upload_that_cannot_be_is_refused_and_leaves_nothing(
     assert problem["errors"][0]["message"].startswith(message)
     assert api.ask("GET", DATASETS).get_json() == {"datasets": [], "deleted": []}
     assert files(api) == []
+
+
+def test_words_among_numbers_are_refused_with_the_option_that_reads_them(api: Service) -> None:
+    content = IRIS.replace("\n0.5,", "\n<0.5,")
+    problem = is_problem(send(api, content=content), 422)
+    assert problem["na_values"] == {"length": ["<0.5"]}
+    read = uploaded(api, content=content, na_values=json.dumps(problem["na_values"]))
+    assert [column["missing"] for column in read["columns"] if column["name"] == "length"] == [1]
 
 
 @pytest.mark.parametrize(

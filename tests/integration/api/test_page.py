@@ -620,7 +620,7 @@ def test_an_upload_is_sent_once_and_a_folder_is_a_sentence(api: Running, browser
         card.evaluate(DROP_A_SLOW_AND_A_QUICK_FILE)
         expect(card.get_by_text("quick.csv")).to_be_visible()
         seen.get_by_role("button", name="Another file").click()
-        rows = "\n".join(f"{n},{n % 3}" for n in range(30))
+        rows = "\n".join(f"{n if n != 7 else '<0.5'},{n % 3}" for n in range(30))
         file = {"name": "once.csv", "mimeType": "text/csv", "buffer": f"x,y\n{rows}".encode()}
         seen.get_by_label("Choose a file").set_input_files(file)  # type: ignore[arg-type]
         begun: list[Route] = []
@@ -632,6 +632,8 @@ def test_an_upload_is_sent_once_and_a_folder_is_a_sentence(api: Running, browser
         seen.unroute("**/api/v1/uploads")
         with seen.expect_request("**/api/v1/uploads"):
             seen.get_by_role("button", name="Upload", exact=True).click()
+        expect(card.get_by_role("alert")).to_contain_text("has '<0.5' in row 8")
+        seen.get_by_role("button", name="Read these words as missing values").click()
         expect(seen.get_by_role("heading", level=1)).to_have_text("once")
         assert len(begun) == 1
 

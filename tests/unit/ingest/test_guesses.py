@@ -8,7 +8,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from .reading import reading, refusal
+from ingest.errors import RefusedError
+
+from .reading import reading
 
 ROWS = range(60)
 
@@ -90,4 +92,8 @@ def test_a_missing_value_that_parquet_has_as_text_is_said(target: bool, tmp_path
 
 def test_a_refusal_names_the_first_column(tmp_path: Path) -> None:
     rows = "".join(f"{'7x' if row == 7 else row},{'7z' if row == 7 else row},{row}\n" for row in ROWS)
-    assert "column 'a'" in refusal("a,b,y\n" + rows, tmp_path)
+    with pytest.raises(RefusedError) as refused:
+        reading("a,b,y\n" + rows, tmp_path, na_values={"b": ("-",)})
+    assert "column 'a'" in str(refused.value)
+    assert str(refused.value).endswith("; such words are in column 'b', too")
+    assert refused.value.na_values == {"b": ("-", "7z"), "a": ("7x",)}

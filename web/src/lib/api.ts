@@ -33,6 +33,8 @@ export class ApiError extends Error {
     readonly retryAfterS: number | null = null,
     /** What is known of a job or a sweep that a newer release wrote. */
     readonly newer: Schemas["NewerView"] | null = null,
+    /** The option of an upload with which its words among numbers are read as missing values. */
+    readonly naValues: Schemas["Problem"]["na_values"] = null,
   ) {
     super(message);
   }
@@ -81,7 +83,7 @@ export async function refusal(answer: Response): Promise<ApiError> {
   const problem = (typeof said === "object" && said !== null ? said : {}) as Partial<Schemas["Problem"]>;
   const sentence = problem.detail ?? `The API answered ${answer.status} ${answer.statusText}.`;
   const wait = Number(answer.headers.get("Retry-After") ?? NaN);
-  return new ApiError(answer.status, sentence, problem.errors ?? [], Number.isFinite(wait) ? wait : null, problem.newer ?? null);
+  return new ApiError(answer.status, sentence, problem.errors ?? [], Number.isFinite(wait) ? wait : null, problem.newer ?? null, problem.na_values ?? null);
 }
 
 /** Every documented route. */

@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import shlex
 from pathlib import Path
 
 import httpx
@@ -207,6 +208,21 @@ def test_words_for_a_missing_value_are_a_list_or_of_one_column(
     ran = epochal("datasets", "upload", str(tmp_path / "people.csv"), "--target", "kind", *words, "--json")
     assert ran.code == 0, ran.err
     assert [column["missing"] for column in json.loads(ran.out)["columns"]] == missing
+
+
+def test_words_among_numbers_are_refused_with_the_command_that_reads_them(
+    epochal: Commands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = (f"{'<18' if age == 9 else age},{'tall?' if age == 7 else age},{'ab'[age % 2]}\n" for age in range(40))
+    (tmp_path / "my people.csv").write_text("age,size,kind\n" + "".join(rows))
+    command = ["datasets", "upload", str(tmp_path / "my people.csv"), "--target", "kind", "--na-values", "tall?"]
+    monkeypatch.setattr("sys.argv", ["epochal", *command])
+    refused = epochal(*command)
+    assert refused.code == 2
+    assert "Again, with these words as missing values:" in refused.err
+    again = shlex.split(refused.err.splitlines()[-1])
+    assert again == ["epochal", *command[:-2], '--na-values=["tall?", "<18"]']
+    assert epochal(*again[1:]).code == 0
 
 
 # --- results ----------------------------------------------------------------------------------------------------------
