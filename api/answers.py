@@ -155,7 +155,8 @@ def _failure(job: Any) -> Failure | None:
     if job.failure_reason is None:
         return None
     reason = FailureReason(job.failure_reason)
-    return Failure(reason=reason, message=job.failure_message or reason.sentence, retryable=reason.retryable)
+    retryable = reason.retry == "advised"
+    return Failure(reason=reason, message=job.failure_message or reason.sentence, retryable=retryable)
 
 
 def _place(job: Any) -> PlaceInSweep | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import Literal
 
 
 class JobStatus(StrEnum):
@@ -84,8 +85,12 @@ _STOPPED: Mapping[StopReason, str] = {
 }
 
 
+Retry = Literal["advised", "possible", "useless"]
+"""To try a job again: `possible` where another worker may do it, `useless` where its spec and its data decide."""
+
+
 class FailureReason(StrEnum):
-    """Why a job failed, as a sentence, and whether a retry makes sense."""
+    """Why a job failed, as a sentence, and whether to retry it."""
 
     diverged = "diverged"
     out_of_memory = "out_of_memory"
@@ -106,20 +111,20 @@ class FailureReason(StrEnum):
         return _FAILED[self][0]
 
     @property
-    def retryable(self) -> bool:
-        """Whether the same spec may succeed when it is retried."""
+    def retry(self) -> Retry:
+        """Whether to try the same spec again."""
         return _FAILED[self][1]
 
 
-REPEATED = frozenset({FailureReason.diverged, FailureReason.bad_data})
-"""The failures that every try of a job has, whatever its worker: its spec and its data decide them."""
-
-_FAILED: Mapping[FailureReason, tuple[str, bool]] = {
-    FailureReason.diverged: ("The loss became infinite or not a number: try a smaller learning_rate.", False),
-    FailureReason.out_of_memory: ("The device ran out of memory: try a smaller network or batch_size.", False),
-    FailureReason.bad_data: ("The data set cannot be used for this job: see the message.", False),
-    FailureReason.timeout: ("The job ran longer than timeout_s.", False),
-    FailureReason.worker_lost: ("The job lost its worker max_attempts times: retry it.", True),
-    FailureReason.quarantined: ("The job crashed its trainer three times and is quarantined: check the spec.", False),
-    FailureReason.error: ("The trainer failed: see the message, then retry.", True),
+_FAILED: Mapping[FailureReason, tuple[str, Retry]] = {
+    FailureReason.diverged: ("The loss became infinite or not a number: try a smaller learning_rate.", "useless"),
+    FailureReason.out_of_memory: ("The device ran out of memory: try a smaller network or batch_size.", "possible"),
+    FailureReason.bad_data: ("The data set cannot be used for this job: see the message.", "useless"),
+    FailureReason.timeout: ("The job ran longer than timeout_s.", "possible"),
+    FailureReason.worker_lost: ("The job lost its worker max_attempts times: retry it.", "advised"),
+    FailureReason.quarantined: (
+        "The job crashed its trainer three times and is quarantined: check the spec.",
+        "possible",
+    ),
+    FailureReason.error: ("The trainer failed: see the message, then retry.", "advised"),
 }

@@ -6,13 +6,13 @@ What they have found is in `store.sweep_results`, and what the controller does i
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, and_, case, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, and_, case, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from uuid_utils import uuid7
 
 from spec.dataset import Uploaded
 from spec.newer import NewerView
-from spec.states import REPEATED, JobStatus, SweepState, TrialState
+from spec.states import FailureReason, JobStatus, SweepState, TrialState
 from spec.sweep import SweepSpec
 
 from .access import Asker, changeable_by, demand_change, visible_to
@@ -27,7 +27,8 @@ from .projects import demand_member, project_ids
 from .quotas import MostQueued
 from .records import Idempotency, SweepFilter
 from .sweep_records import LOST, SweepRecord, sweep_record
-from .tables import Generation, Job, Sweep, Trial
+from .tables import Job, Sweep, Trial
+from .trial_ends import open_again
 from .versions import read_row, read_rows, supported_rules
 
 ANY = SweepFilter()
@@ -178,7 +179,7 @@ class SweepStore:
                 if not ids:
                     cure = "none of its jobs has failed in a way that another try may mend"
                     raise IllegalSweepStateError(known.state.value, "retried", cure)
-                _open_again(connection, sweep_id)
+                open_again(connection, sweep_id)
         return self._changed(sweep_id, owner, (SweepState.running,), "retried"), ids
 
     def retryable(self, sweep: SweepRecord) -> int:
@@ -277,33 +278,11 @@ _RETRIED = (SweepState.running, SweepState.finished)
 
 def _retryable(sweep_id: str) -> ColumnElement[bool]:
     """The jobs of a sweep that have failed and that another try may mend."""
-    mendable = Job.failure_reason.not_in([reason.value for reason in REPEATED])
+    useless = [reason.value for reason in FailureReason if reason.retry == "useless"]
     unsettled = Trial.state.in_([TrialState.open.value, TrialState.failed.value])  # the rows of all jobs are large
     where = Job.trial.in_(select(Trial.number).where(Trial.sweep_id == sweep_id, unsettled))
-    return and_(Job.sweep_id == sweep_id, Job.status == JobStatus.failed.value, mendable, where)
-
-
-def _open_again(connection: Connection, sweep_id: str) -> None:
-    """Open the configurations that have failed and have a job that waits again."""
-    waits = exists().where(Job.sweep_id == sweep_id, Job.trial == Trial.number, Job.status == JobStatus.queued.value)
-    failed = update(Trial).where(Trial.sweep_id == sweep_id, Trial.state == TrialState.failed.value, waits)
-    unknown = {"score": None, "deviation": None, "metrics": None, "epochs": 0}
-    connection.execute(failed.values(state=TrialState.open.value, **unknown))
-    count_open(connection, sweep_id)
-
-
-def count_open(connection: Connection, sweep_id: str, *which: ColumnElement[bool]) -> None:
-    """Write how many configurations of a sweep's generations are open."""
-    opened = (
-        select(func.count())
-        .where(
-            Trial.sweep_id == Generation.sweep_id,
-            Trial.generation == Generation.number,
-            Trial.state == TrialState.open.value,
-        )
-        .scalar_subquery()
-    )
-    connection.execute(update(Generation).where(Generation.sweep_id == sweep_id, *which).values(open_trials=opened))
+    failed = Job.status == JobStatus.failed.value
+    return and_(Job.sweep_id == sweep_id, failed, Job.failure_reason.not_in(useless), where)
 
 
 def _keep_dataset(connection: Connection, spec: SweepSpec, *, owner: str) -> None:

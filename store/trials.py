@@ -1,8 +1,6 @@
 """The trials of sweeps, for the controller: the sweeps that are its own, what it proposes, how configurations ended."""
 
-import math
-import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,11 +11,10 @@ from sqlalchemy.orm import aliased
 
 from spec.configuration import Configuration
 from spec.dataset import Uploaded
-from spec.halving import Bracket, mean_score
+from spec.halving import Bracket
 from spec.halvings import Hyperband
 from spec.job import JobSpec
-from spec.states import FINISHED, JobStatus, StopReason, SweepState, TrialState
-from spec.sweep import SweepSpec
+from spec.states import FINISHED, JobStatus, SweepState, TrialState
 
 from .brackets import bracket_key
 from .datasets import lock_datasets
@@ -25,10 +22,10 @@ from .db import now, reading, writing
 from .limits import NONE, Limits, QueueCapacity
 from .quotas import MostQueued
 from .records import JobRecord, columns, new_job
-from .sweep_records import LOST, NOTHING_FOUND, SweepRecord, TrialRecord, scores_of, sweep_record, trial_record
-from .sweeps import count_open
+from .sweep_records import LOST, NOTHING_FOUND, SweepRecord, TrialRecord, sweep_record, trial_record
 from .tables import Generation, Job, Sweep, Trial
 from .transitions import enter
+from .trial_ends import count_open, ended_as
 from .versions import supported_rules
 
 _ENDED = [status.value for status in FINISHED]
@@ -302,40 +299,3 @@ def _jobs(
 def _lock(connection: Connection, sweep: SweepRecord) -> None:
     """Let nobody change the sweep until this transaction ends: a retry opens configurations again."""
     connection.execute(select(Sweep.id).where(Sweep.id == sweep.id).with_for_update(key_share=True))
-
-
-def ended_as(sweep: SweepSpec, jobs: Sequence[Row[Any]]) -> Mapping[str, Any]:
-    """How a configuration ended, by the rows of its jobs."""
-    objective = sweep.monitored
-    metrics = [row.best_metrics or {} for row in jobs]
-    scores = scores_of(jobs, objective)
-    score = mean_score(scores)
-    known = math.isfinite(score)
-    return {
-        "state": _state(jobs).value,
-        "score": score if known and all(row.status == JobStatus.succeeded.value for row in jobs) else None,
-        "deviation": statistics.stdev(scores) if known and len(scores) > 1 else None,
-        "metrics": _means(metrics),
-        "epochs": sum(row.epoch for row in jobs),
-    }
-
-
-def _state(jobs: Sequence[Row[Any]]) -> TrialState:
-    statuses = {row.status for row in jobs}
-    if JobStatus.failed.value in statuses:
-        return TrialState.failed
-    if JobStatus.cancelled.value in statuses:
-        return TrialState.cancelled
-    if any(row.stop_reason == StopReason.pruned.value for row in jobs):
-        return TrialState.pruned
-    return TrialState.finished
-
-
-def _means(metrics: Sequence[Mapping[str, float | None]]) -> dict[str, float | None] | None:
-    names: Iterable[str] = dict.fromkeys(name for one in metrics for name in one)
-    means = {name: mean_score(_finite(one.get(name)) for one in metrics) for name in names}
-    return {name: mean if math.isfinite(mean) else None for name, mean in means.items()} or None
-
-
-def _finite(value: float | None) -> float:
-    return math.inf if value is None else value

@@ -102,7 +102,7 @@ def test_the_states_page_has_the_reasons_of_the_code() -> None:
     for stop in StopReason:
         assert table[stop.value] == (stop.sentence,)
     for failure in FailureReason:
-        assert table[failure.value] == ("yes" if failure.retryable else "no", failure.sentence)
+        assert table[failure.value] == (failure.retry, failure.sentence)
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.yaml")), ids=lambda path: path.name)

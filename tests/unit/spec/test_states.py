@@ -18,4 +18,5 @@ def test_a_finished_job_never_goes_on_running() -> None:
 def test_every_reason_has_a_sentence() -> None:
     assert all(reason.sentence.endswith(".") for reason in StopReason)
     assert all(reason.sentence.endswith(".") for reason in FailureReason)
-    assert {reason for reason in FailureReason if reason.retryable} == {FailureReason.worker_lost, FailureReason.error}
+    advised = {reason for reason in FailureReason if reason.retry == "advised"}
+    assert advised == {FailureReason.worker_lost, FailureReason.error}
