@@ -10,13 +10,13 @@ from spec.halving import Bracket, BracketOrder, best_so_far
 from spec.halvings import Population
 from spec.job import JobSpec
 from spec.population import EndedMember, PopulationOrder
-from spec.states import FINISHED, FailureReason, JobStatus
+from spec.states import FailureReason, JobStatus
 from spec.sweep import SweepSpec
 
 from .curves import read_curve
 from .db import in_values, now
 from .records import Claim
-from .scheduler import queued, ready
+from .states import has_ended, queued, ready
 from .tables import Generation, Job, Lease, Sweep
 
 HELD_WAITS_S = 1.0
@@ -93,10 +93,10 @@ def bracket_order(connection: Connection, pack_key: str) -> BracketOrder:
     sweep, bracket = SweepSpec.stored(row.spec), Bracket.model_validate(row.bracket)
     ended = connection.execute(
         select(Job.id, Job.trial, Job.status, Job.failure_reason, Job.spec, Job.epoch)
-        .where(_of(pack_key), Job.status.in_([status.value for status in FINISHED]))
+        .where(_of(pack_key), has_ended())
         .order_by(Job.trial, Job.replicate)
     ).all()
-    left = select(Job.trial).where(_of(pack_key), Job.status.not_in(FINISHED))
+    left = select(Job.trial).where(_of(pack_key), not_(has_ended()))
     known: dict[int, list[tuple[float | None, ...]]] = {}
     for job in ended:
         scores = _scores(connection, job.id, bracket) if job.status == JobStatus.succeeded.value else _none(bracket)

@@ -10,7 +10,7 @@ from sqlalchemy.orm import aliased
 from spec.halving import BracketOrder
 from spec.job import JobSpec
 from spec.newer import NewerReleaseError
-from spec.states import FINISHED, JobStatus
+from spec.states import JobStatus
 from spec.sweep import MOST_JOBS
 
 from .brackets import bracket_order, brackets_beside, is_bracket, of_no_bracket, record_packs, some_wait, wait_for_all
@@ -22,8 +22,9 @@ from .limits import NONE, Limits
 from .mirror import mark_for_mirror, mark_for_mirror_again
 from .quotas import QuotaWatch, Reached
 from .records import Claim
-from .scheduler import NextJob, next_job, peek, queued, ready
+from .scheduler import NextJob, next_job, peek
 from .slot_share import WHOLE
+from .states import has_ended, queued, ready
 from .tables import Job, Lease
 from .time_slices import must_give_way
 from .transitions import Transition, move
@@ -184,7 +185,7 @@ class ClaimStore:
         """The rule of a job's bracket with the scores of those that have ended, and the ids of those that have not."""
         with reading(self._engine) as connection:
             job = connection.execute(select(Job.pack_key, Job.sweep_id).where(Job.id == job_id)).one()
-            theirs = and_(Job.sweep_id == job.sweep_id, Job.pack_key == job.pack_key, Job.status.not_in(FINISHED))
+            theirs = and_(Job.sweep_id == job.sweep_id, Job.pack_key == job.pack_key, not_(has_ended()))
             unfinished = set(connection.execute(select(Job.id).where(theirs)).scalars())
             return bracket_order(connection, job.pack_key), unfinished
 

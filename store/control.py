@@ -18,6 +18,7 @@ from .jobs import JobStore
 from .mirror import mark_for_mirror, mark_for_mirror_again
 from .projects import demand_member
 from .records import Cancelled, JobFilter, JobRecord
+from .states import has_ended
 from .tables import Artifact, DeletedJob, Job
 from .transitions import Transition, log_event, move
 from .versions import supported_version
@@ -129,8 +130,7 @@ class JobControl(JobStore):
         Raises `JobNotFoundError`, and `IllegalTransitionError` for the priority of a job that has ended.
         """
         given = change.model_dump(exclude_unset=True)
-        ended = Job.status.in_([status.value for status in FINISHED])
-        may = not_(ended) if "priority" in given else literal(True)
+        may = not_(has_ended()) if "priority" in given else literal(True)
         with writing(self._engine) as connection:
             changed = connection.execute(
                 update(Job).where(_ours(job_id, owner), may).values(**given, updated_at=now()).returning(Job.id)
@@ -163,12 +163,11 @@ class JobControl(JobStore):
         Raises `JobNotFoundError`, `JobOfSweepError`, and `IllegalTransitionError` while it waits or runs.
         """
         self._on_its_own(job_id, owner, "deleted")
-        ended = Job.status.in_([status.value for status in FINISHED])
         with writing(self._engine) as connection:
             left = select(Artifact.path).where(Artifact.job_id == job_id)
             files = set(connection.execute(left).scalars())
             facts = Job.id, Job.owner, Job.project_id
-            gone = connection.execute(delete(Job).where(Job.id == job_id, ended).returning(*facts)).first()
+            gone = connection.execute(delete(Job).where(Job.id == job_id, has_ended()).returning(*facts)).first()
             if gone is not None:
                 connection.execute(delete(DeletedJob).where(DeletedJob.at < now(-LONGEST_ABSENCE.total_seconds())))
                 connection.execute(insert(DeletedJob).values(**gone._mapping, at=now()))

@@ -5,18 +5,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, and_, delete, func, insert, select, union_all, update
+from sqlalchemy import Connection, Engine, Row, and_, delete, func, insert, not_, select, union_all, update
 from sqlalchemy.exc import IntegrityError
 
 from spec.dataset import Uploaded
 from spec.profile import Profile
 from spec.schema import Schema
-from spec.states import FINISHED, SweepState
+from spec.states import SweepState
 
 from .access import Access, Asker, changeable_by, demand_change, visible_to
 from .db import lock, now, reading, writing
 from .errors import BytesQuotaError, DatasetInUseError, DatasetNotFoundError, NotYoursError, ProjectNotFoundError
 from .projects import in_projects_of, project_ids
+from .states import has_ended
 from .tables import Dataset, DeletedDataset, Job, Project, Sweep, User
 
 LISTED = 1000
@@ -201,9 +202,8 @@ class DatasetStore:
             locked = select(Dataset.id).where(Dataset.id == dataset_id, changeable_by(owner, Dataset)).with_for_update()
             if connection.execute(locked).first() is None:
                 raise _missing(dataset_id)
-            ended = [status.value for status in FINISHED]
             needing: int = connection.execute(
-                select(func.count()).where(Job.dataset_id == dataset_id, Job.status.not_in(ended))
+                select(func.count()).where(Job.dataset_id == dataset_id, not_(has_ended()))
             ).scalar_one()
             if needing:
                 jobs = "1 job needs" if needing == 1 else f"{needing} jobs need"

@@ -6,15 +6,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, not_, select
 
 from spec.settings import Settings
-from spec.states import FINISHED
 
 from .db import lock
 from .errors import QueueFullError
 from .quotas import MostQueued, count_waiting, demand_queued, most_queued
 from .slot_share import WHOLE, SlotShare
+from .states import has_ended
 from .tables import Job
 
 NO_PROJECTS: Mapping[str, int] = {}
@@ -87,7 +87,7 @@ class QueueCapacity:
         """
         if under_way is not None:
             lock(connection, f"submits of {owner}")
-            goes_on = Job.status.not_in([status.value for status in FINISHED])
+            goes_on = not_(has_ended())
             counted = select(func.count()).select_from(Job).where(Job.owner == owner, goes_on)
             theirs = connection.execute(counted).scalar_one()
             if theirs + jobs > under_way:

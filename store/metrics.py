@@ -7,12 +7,10 @@ from typing import TypeVar
 
 from sqlalchemy import Connection, Engine, and_, case, func, not_, or_, select
 
-from spec.states import FINISHED
-
 from .backlog import WORK, Work, backlog_s, steps_per_s
 from .db import now, reading
 from .device_requests import kind_of
-from .scheduler import queued
+from .states import has_ended, queued
 from .tables import CurveChunk, Job, JobEvent, Lease, Mirror
 from .tally import ENDED, LEASE_LOST, totals
 from .workers import live_workers
@@ -133,10 +131,9 @@ def _steps_per_s(connection: Connection) -> dict[str, float]:
 def _mirror(connection: Connection, at: datetime) -> tuple[int, float]:
     """Jobs that the mirror is behind with, and by how many seconds at most."""
     # Written so, the two use the partial index of jobs that are not whole.
-    ended = and_(not_(Mirror.whole), Job.status.in_([status.value for status in FINISHED]))
     trains = and_(not_(Mirror.whole), or_(Job.epoch > Mirror.epoch, Job.attempt != Mirror.attempt))
     of_jobs = select(func.count(), func.min(Job.finished_at)).join(Mirror, Mirror.job_id == Job.id)
-    finished, oldest_end = connection.execute(of_jobs.where(ended)).one()
+    finished, oldest_end = connection.execute(of_jobs.where(not_(Mirror.whole), has_ended())).one()
     running = connection.execute(of_jobs.join(Lease, Lease.job_id == Job.id).where(trains)).one()[0]
     oldest_epoch = connection.execute(
         select(func.min(CurveChunk.at))

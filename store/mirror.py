@@ -23,12 +23,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import InstrumentedAttribute
 
-from spec.states import FINISHED, JobStatus
+from spec.states import JobStatus
 from spec.sweep import SweepSpec
 from spec.views import Curve
 
 from .db import in_values, reading, writing
 from .records import JOBS, JobRecord, record
+from .states import has_ended
 from .tables import CurveChunk, Job, Lease, Mirror, Sweep
 from .versions import readable
 
@@ -198,8 +199,6 @@ class MirrorStore:
             return False
 
 
-_ENDED = Job.status.in_([status.value for status in FINISHED])
-
 # A job has its row here from its first start. Indexes lead to the few that lack something.
 _LACKS_CURVE = text("NOT mirror.whole")
 _LACKS_FILES = text("NOT mirror.done")
@@ -217,8 +216,8 @@ def _jobs_where(order: InstrumentedAttribute[Any], *conditions: TextClause | Col
 
 
 # Written once: the mirror asks four times a second, and SQLAlchemy takes longer to build a statement than to run it.
-_FINISHED = _jobs_where(Mirror.job_id, _LACKS_CURVE, _ENDED)
-_WITHOUT_FILES = _jobs_where(Mirror.job_id, and_(_LACKS_FILES, Mirror.whole), _ENDED)
+_FINISHED = _jobs_where(Mirror.job_id, _LACKS_CURVE, has_ended())
+_WITHOUT_FILES = _jobs_where(Mirror.job_id, and_(_LACKS_FILES, Mirror.whole), has_ended())
 _RUNNING = _jobs_where(
     Job.updated_at,
     _LACKS_CURVE,

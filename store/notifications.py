@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import Engine, or_, select, update
 
 from .db import in_values, now, reading, writing
-from .scheduler import queued, ready
+from .states import queued, ready
 from .tables import Job
 
 

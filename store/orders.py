@@ -10,7 +10,7 @@ from .access import Asker, visible_to
 from .best_metrics import ByMetric, Position, in_order
 from .filters import conditions
 from .records import LISTED, JobFilter
-from .scheduler import queued
+from .states import queued
 from .tables import Job
 
 Order = ByMetric | Literal["newest", "oldest", "queue"]

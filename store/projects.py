@@ -7,12 +7,11 @@ members submit from then on; what was there before stays its owner's alone.
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Engine, and_, delete, insert, or_, select, update
+from sqlalchemy import Connection, Engine, and_, delete, insert, not_, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from uuid_utils import uuid7
 
 from spec.access import Member, ProjectView, Quotas, Role
-from spec.states import FINISHED
 
 from .access import Access, Asker
 from .db import lock, reading, writing
@@ -24,6 +23,7 @@ from .errors import (
     ProjectNotFoundError,
     UserNotFoundError,
 )
+from .states import has_ended
 from .tables import Job, Membership, Project, Sweep, User
 from .users import quota_columns, quotas_of
 
@@ -95,8 +95,7 @@ class ProjectStore:
 
     def delete(self, project: ProjectView) -> None:
         """End the sharing: what is in it stays, its owners' alone. Raises `ProjectInUseError` while jobs go on."""
-        goes_on = Job.status.not_in([status.value for status in FINISHED])
-        jobs = select(Job.id).where(Job.project_id == project.id, goes_on).limit(1)
+        jobs = select(Job.id).where(Job.project_id == project.id, not_(has_ended())).limit(1)
         sweeps = select(Sweep.id).where(Sweep.project_id == project.id, Sweep.finished_at.is_(None)).limit(1)
         with writing(self._engine) as connection:
             lock(connection, f"submits of project {project.id}")

@@ -29,7 +29,8 @@ from .device_requests import KINDS, ONE, how_to_serve, kind_of, rivals, served, 
 from .limits import NONE, Limits
 from .quotas import QuotaWatch
 from .recent_use import User
-from .scheduler import PACK_UNITS, UNIT_S, queued, running, shares
+from .scheduler import PACK_UNITS, UNIT_S, running, shares
+from .states import queued
 from .tables import Job, Lease, RecentUse
 from .workers import WorkerRecord, live_workers
 

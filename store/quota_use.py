@@ -12,7 +12,7 @@ from spec.access import Used
 from .access import Access, Asker, visible_to
 from .db import now, reading
 from .quotas import month_of
-from .scheduler import queued
+from .states import queued
 from .tables import Attempt, Dataset, Job, Lease, Upload
 from .usage import uses
 

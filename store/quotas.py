@@ -18,7 +18,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from .db import lock, now
 from .errors import QueueFullError
-from .scheduler import queued
+from .states import queued
 from .tables import Attempt, Job, Lease, Project, User
 from .usage import uses
 

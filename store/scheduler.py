@@ -31,7 +31,6 @@ from sqlalchemy import (
     literal,
     literal_column,
     null,
-    or_,
     select,
     true,
     tuple_,
@@ -41,6 +40,7 @@ from sqlalchemy.orm import aliased
 
 from .db import lock, now, try_lock
 from .device_requests import served
+from .states import queued, ready
 from .tables import Job, Lease, RecentUse, User, Worker
 from .versions import supported_version
 from .workers import WORKER_LIVES_S
@@ -79,17 +79,6 @@ class NextJob:
     """How many jobs of its account run."""
     accounts: int
     """In how many accounts its owner has jobs that wait."""
-
-
-def queued(job: Any = Job) -> ColumnElement[bool]:
-    """Jobs that wait. The SQL contains the state: a partial index serves no query with the state as a parameter."""
-    found: ColumnElement[bool] = job.status == literal_column("'queued'")
-    return found
-
-
-def ready(job: Any = Job) -> ColumnElement[bool]:
-    """Queued jobs that may start: a job that crashed its trainer repeatedly waits first."""
-    return and_(queued(job), or_(job.not_before.is_(None), job.not_before <= now()))
 
 
 def running(owner: str | SQLColumnExpression[str]) -> Select[int]:

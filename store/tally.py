@@ -8,9 +8,8 @@ from collections.abc import Collection
 
 from sqlalchemy import Connection, delete, func, insert, literal, literal_column, select
 
-from spec.states import FINISHED
-
 from .db import in_values
+from .states import has_ended
 from .tables import Job, Tally
 
 ENDED = "ended"
@@ -27,7 +26,7 @@ def count_ends(connection: Connection, ids: Collection[str]) -> None:
     """Count those of these jobs that have ended, by state and reason."""
     reason = func.coalesce(Job.stop_reason, Job.failure_reason, literal_column("''"))
     ended = select(literal(ENDED), Job.status, reason, func.count()).where(
-        in_values(connection, Job.id, ids), Job.status.in_([status.value for status in FINISHED])
+        in_values(connection, Job.id, ids), has_ended()
     )
     connection.execute(
         insert(Tally).from_select(["what", "status", "reason", "count"], ended.group_by(Job.status, reason))

@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Insert, delete, exists, func, insert, or_, select, true, update
+from sqlalchemy import Connection, Engine, Insert, delete, exists, func, insert, not_, or_, select, true, update
 from sqlalchemy.exc import IntegrityError
 from uuid_utils import uuid7
 
 from spec.access import Role, TokenView
-from spec.states import FINISHED
 
 from .db import lock, now, reading, shared_alias, writing
 from .errors import ClassroomFullError
+from .states import has_ended
 from .tables import Job, Membership, Token, User
 from .users import ensure_user
 
@@ -104,7 +104,7 @@ class TokenStore:
         with writing(self._engine) as connection:
             _drop_expired(connection)
             lock(connection, f"guests of {classroom.id}")
-            trains = exists().where(Job.owner == Token.owner, Job.status.not_in([one.value for one in FINISHED]))
+            trains = exists().where(Job.owner == Token.owner, not_(has_ended()))
             inside = (
                 select(func.count())
                 .select_from(Token)

@@ -14,7 +14,7 @@ from spec.dataset import Uploaded
 from spec.halving import Bracket
 from spec.halvings import Hyperband
 from spec.job import JobSpec
-from spec.states import FINISHED, JobStatus, SweepState, TrialState
+from spec.states import JobStatus, SweepState, TrialState
 
 from .brackets import bracket_key
 from .datasets import lock_datasets
@@ -22,13 +22,12 @@ from .db import now, reading, writing
 from .limits import NONE, Limits, QueueCapacity
 from .quotas import MostQueued
 from .records import JobRecord, columns, new_job
+from .states import has_ended
 from .sweep_records import LOST, NOTHING_FOUND, SweepRecord, TrialRecord, sweep_record, trial_record
 from .tables import Generation, Job, Sweep, Trial
 from .transitions import enter
 from .trial_ends import count_open, ended_as
 from .versions import supported_rules
-
-_ENDED = [status.value for status in FINISHED]
 
 # Written once: a controller looks ten times a second, and SQLAlchemy takes longer to build a statement than to run it.
 _ended_early = Sweep.state.in_([state.value for state in LOST])
@@ -49,7 +48,7 @@ _DONE = (
     .where(
         Trial.sweep_id == bindparam("sweep"),
         Trial.state == TrialState.open.value,
-        ~exists().where(Job.sweep_id == bindparam("sweep"), Job.trial == Trial.number, Job.status.not_in(_ENDED)),
+        ~exists().where(Job.sweep_id == bindparam("sweep"), Job.trial == Trial.number, ~has_ended()),
     )
     .order_by(Trial.number)
     .limit(bindparam("limit"))
