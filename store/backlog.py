@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Double, Subquery, cast, func, select
+from sqlalchemy import ColumnElement, Connection, Double, Select, SQLColumnExpression, Subquery, cast, func, select
 
 from .tables import Job, Lease
 
@@ -64,15 +64,18 @@ def backlog_s(connection: Connection, at: datetime, waiting: Iterable[Work]) -> 
     return steps * _trained_share(connection, at) / float(speed)
 
 
+def ended_since(recent: datetime, *columns: SQLColumnExpression[Any]) -> Select[Any]:
+    """Columns of the jobs that were trained and have ended since a moment, at most `RECENT_JOBS` of them.
+
+    The moment is a value: no index serves a comparison with a clock that ticks.
+    """
+    ended = select(*columns).where(Job.finished_at > recent, Job.started_at.is_not(None))
+    return ended.order_by(Job.finished_at.desc()).limit(RECENT_JOBS)
+
+
 def _trained_share(connection: Connection, at: datetime) -> float:
     """What share of their steps the jobs trained that ended lately; 1 if none did."""
-    recent = at - timedelta(seconds=RECENT_S)  # a value: no index serves a comparison with a clock that ticks
-    ended = (
-        select(Job.steps, (Job.steps * cast(Job.epoch, Double) / Job.epochs).label("trained"))
-        .where(Job.finished_at > recent, Job.started_at.is_not(None))
-        .order_by(Job.finished_at.desc())
-        .limit(RECENT_JOBS)
-        .subquery()
-    )
+    trained = (Job.steps * cast(Job.epoch, Double) / Job.epochs).label("trained")
+    ended = ended_since(at - timedelta(seconds=RECENT_S), Job.steps, trained).subquery()
     share = select(func.sum(ended.c.trained) / func.nullif(func.sum(ended.c.steps), 0))
     return float(connection.execute(share).scalar_one() or 1.0)

@@ -1,6 +1,6 @@
 """The record of uploaded data sets, and the only code that changes it."""
 
-from collections.abc import Collection
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Engine, Row, and_, delete, func, insert, not_
 from sqlalchemy.exc import IntegrityError
 
 from spec.dataset import Uploaded
+from spec.job import JobSpec
 from spec.profile import Profile
 from spec.schema import Schema
 from spec.states import SweepState
@@ -17,6 +18,7 @@ from .access import Access, Asker, changeable_by, demand_change, visible_to
 from .db import lock, now, reading, writing
 from .errors import BytesQuotaError, DatasetInUseError, DatasetNotFoundError, NotYoursError, ProjectNotFoundError
 from .projects import in_projects_of, project_ids
+from .records import dataset_id
 from .states import has_ended
 from .tables import Dataset, DeletedDataset, Job, Project, Sweep, User
 
@@ -219,12 +221,16 @@ class DatasetStore:
             connection.execute(delete(Dataset).where(Dataset.id == dataset_id))
 
 
-def lock_datasets(connection: Connection, ids: Collection[str], *, owner: str) -> None:
-    """Keep these data sets from being deleted until the transaction ends. Raises `DatasetNotFoundError`."""
+def lock_datasets(connection: Connection, specs: Iterable[JobSpec], *, owner: str) -> None:
+    """Keep the data sets that these jobs need from being deleted until the transaction ends.
+
+    Raises `DatasetNotFoundError`.
+    """
+    ids = {found for spec in specs if (found := dataset_id(spec)) is not None}
     if not ids:
         return
     held = select(Dataset.id).where(Dataset.id.in_(ids), in_projects_of(owner, Dataset)).with_for_update(read=True)
-    for missing in set(ids) - set(connection.execute(held).scalars()):
+    for missing in ids - set(connection.execute(held).scalars()):
         raise _missing(missing)
 
 

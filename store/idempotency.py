@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, delete, insert, select
 
-from .db import now
+from .db import in_values, now
 from .errors import IdempotencyMismatchError, JobNotFoundError
-from .records import JOBS, Idempotency, JobRecord, Submitted, record
+from .records import JOBS, Idempotency, Submitted, record
 from .tables import Idempotency as IdempotencyRow
 from .tables import Job
 
@@ -36,10 +36,7 @@ def answered_jobs(connection: Connection, owner: str, idempotency: Idempotency) 
     ids = answered(connection, owner, idempotency)
     if ids is None:
         return None
-    found: dict[str, JobRecord] = {}
-    for start in range(0, len(ids), 1000):
-        rows = connection.execute(JOBS.where(Job.id.in_(ids[start : start + 1000])))
-        found.update((job.id, record(job)) for job in rows)
+    found = {row.id: record(row) for row in connection.execute(JOBS.where(in_values(connection, Job.id, ids)))}
     if missing := next((job_id for job_id in ids if job_id not in found), None):
         raise JobNotFoundError(f"Job {missing} of this Idempotency-Key was deleted: submit it with another key.")
     return Submitted([found[job_id] for job_id in ids], replayed=True)

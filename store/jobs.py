@@ -33,7 +33,6 @@ from .records import (
     Submitted,
     artifact_record,
     columns,
-    dataset_id,
     listed,
     new_job,
     record,
@@ -89,8 +88,7 @@ class JobStore:
             with writing(self._engine) as connection:
                 in_projects = Counter(job.project_id for job in jobs if job.project_id is not None)
                 self._capacity.demand(connection, owner, len(specs), most, in_projects)
-                used = {found for spec in specs if (found := dataset_id(spec)) is not None}
-                lock_datasets(connection, used, owner=owner)
+                lock_datasets(connection, specs, owner=owner)
                 if idempotency is not None:
                     remember(connection, owner, idempotency, [job.id for job in jobs])
                 enter(connection, rows, actor=owner)

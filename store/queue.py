@@ -23,7 +23,7 @@ from sqlalchemy import (
     true,
 )
 
-from .backlog import RECENT_JOBS, RECENT_S, WORK, Work, backlog_s
+from .backlog import RECENT_JOBS, RECENT_S, WORK, Work, backlog_s, ended_since
 from .db import now, reading, values_table
 from .device_requests import KINDS, ONE, how_to_serve, kind_of, rivals, served, words
 from .limits import NONE, Limits
@@ -272,15 +272,9 @@ def _waiting(ahead: int | None) -> str:
 
 def _per_s(connection: Connection, request: str, at: datetime) -> float:
     """Jobs that ended in a second, recently, on devices that can serve this request, since the first of them began."""
-    recent = at - timedelta(seconds=RECENT_S)  # a value: no index serves a comparison with a clock that ticks
-    ended = (
-        select(Job.started_at, Job.finished_at)
-        .where(Job.finished_at > recent, Job.started_at.is_not(None))
-        .where(true() if request.startswith("auto") else Job.device.startswith(request.partition("*")[0]))
-        .order_by(Job.finished_at.desc())
-        .limit(RECENT_JOBS)
-        .subquery()
-    )
+    recent = at - timedelta(seconds=RECENT_S)
+    there = true() if request.startswith("auto") else Job.device.startswith(request.partition("*")[0])
+    ended = ended_since(recent, Job.started_at, Job.finished_at).where(there).subquery()
     jobs, began, first_end = connection.execute(
         select(func.count(), func.min(ended.c.started_at), func.min(ended.c.finished_at)).select_from(ended)
     ).one()

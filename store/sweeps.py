@@ -10,7 +10,6 @@ from sqlalchemy import ColumnElement, Connection, Engine, and_, case, func, inse
 from sqlalchemy.exc import IntegrityError
 from uuid_utils import uuid7
 
-from spec.dataset import Uploaded
 from spec.newer import NewerView
 from spec.states import FailureReason, JobStatus, SweepState, TrialState
 from spec.sweep import SweepSpec
@@ -172,7 +171,7 @@ class SweepStore:
             demand_member(connection, owner, known)
             ids = list[str]()
             if self._change(connection, sweep_id, owner, _RETRIED, SweepState.running, finished_at=None):
-                _keep_dataset(connection, known.spec, owner=known.owner)
+                lock_datasets(connection, [known.spec.base], owner=known.owner)
                 ids = retry_jobs(
                     connection, _retryable(sweep_id), actor=actor, reason="its sweep was asked to try again"
                 )
@@ -204,7 +203,7 @@ class SweepStore:
             demand_member(connection, owner, known)
             values = {"spec": spec.model_dump(mode="json", exclude_unset=True), "exhausted": False, "finished_at": None}
             if self._change(connection, sweep_id, owner, open_, state, **values):
-                _keep_dataset(connection, spec, owner=known.owner)
+                lock_datasets(connection, [spec.base], owner=known.owner)
         return self._changed(sweep_id, owner, (SweepState.running, SweepState.paused), "extended")
 
     def _change(
@@ -257,7 +256,7 @@ _CURES: Mapping[SweepState, str] = {
 def _insert(connection: Connection, spec: SweepSpec, *, owner: str, **of: str | None) -> str:
     """Write a new sweep, `of` the sweep or the job that it names; its id."""
     shared = project_ids(connection, [spec.base.project], owner=owner)
-    _keep_dataset(connection, spec, owner=owner)
+    lock_datasets(connection, [spec.base], owner=owner)
     sweep_id = str(uuid7())
     new = insert(Sweep).values(
         id=sweep_id,
@@ -283,12 +282,6 @@ def _retryable(sweep_id: str) -> ColumnElement[bool]:
     where = Job.trial.in_(select(Trial.number).where(Trial.sweep_id == sweep_id, unsettled))
     failed = Job.status == JobStatus.failed.value
     return and_(Job.sweep_id == sweep_id, failed, Job.failure_reason.not_in(useless), where)
-
-
-def _keep_dataset(connection: Connection, spec: SweepSpec, *, owner: str) -> None:
-    """Keep the data set of a sweep until the transaction ends. Raises `DatasetNotFoundError`."""
-    dataset = spec.base.dataset
-    lock_datasets(connection, {dataset.id} if isinstance(dataset, Uploaded) else set(), owner=owner)
 
 
 def _improving(connection: Connection, job_id: str) -> SweepRecord | None:

@@ -10,7 +10,6 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
 
 from spec.configuration import Configuration
-from spec.dataset import Uploaded
 from spec.halving import Bracket
 from spec.halvings import Hyperband
 from spec.job import JobSpec
@@ -144,8 +143,7 @@ class TrialStore:
                 specs = [job for trial in trials for job in trial.jobs]
                 shared = {} if sweep.project_id is None else {sweep.project_id: len(specs)}
                 self._capacity.demand(connection, sweep.owner, len(specs), projects=shared)
-                datasets = {spec.dataset.id for spec in specs if isinstance(spec.dataset, Uploaded)}
-                lock_datasets(connection, datasets, owner=sweep.owner)
+                lock_datasets(connection, specs, owner=sweep.owner)
                 _insert(connection, sweep, generation, bracket, first, trials)
                 at = connection.execute(select(now())).scalar_one()
                 jobs = _jobs(sweep, generation, bracket, first, trials, at)
