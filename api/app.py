@@ -21,11 +21,11 @@ from store.datasets import DatasetStore
 from store.db import connect
 from store.doorbell import Doorbell
 from store.failpoints import Failpoints
+from store.figures import read_figures
 from store.files import MarkedFiles, files_at
 from store.limits import Limits
 from store.live import LivePictures
 from store.mark import MarkStore
-from store.metrics import Metrics
 from store.posting import Poster
 from store.projects import ProjectStore
 from store.queue import Queue
@@ -163,7 +163,7 @@ def _services(settings: Settings, engine: "Engine") -> Iterator[object]:
     yield from (job_services, dataset_services, sweep_services)
     yield from (WorkerStore(engine), TokenStore(engine), UserStore(engine), ProjectStore(engine))
     yield from (UsageStore(engine), QuotaUseStore(engine), WebhookStore(engine), AuditStore(engine))
-    yield Exposition(Metrics(engine), space, settings.queue_limit)
+    yield Exposition(partial(read_figures, engine), space, settings.queue_limit)
     yield MlflowServer.at(settings.mlflow_url)
     yield Poster(private=settings.webhook_private)
     yield FileStoreHealth(files)

@@ -17,7 +17,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from spec import VERSION
 from store.errors import StoreUnavailableError
-from store.metrics import Figures, Metrics
+from store.figures import Figures
 from store.space import DiskSpace
 
 from .openapi import documented
@@ -38,9 +38,13 @@ class Exposition:
     """What Prometheus reads."""
 
     def __init__(
-        self, record: Metrics, space: DiskSpace, queue_limit: int, clock: Callable[[], float] = time.monotonic
+        self,
+        read: Callable[[], Figures],
+        space: DiskSpace,
+        queue_limit: int,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._record, self._space, self._queue_limit, self._clock = record, space, queue_limit, clock
+        self._read, self._space, self._queue_limit, self._clock = read, space, queue_limit, clock
         self._lock = threading.Lock()
         self._read_at = float("-inf")
         self._figures: Figures | None = None
@@ -89,7 +93,7 @@ class Exposition:
         with self._lock:
             if self._clock() - self._read_at > KEPT_S:
                 try:
-                    self._figures = self._record.read()
+                    self._figures = self._read()
                 except StoreUnavailableError:
                     self._figures = None
                 self._read_at = self._clock()

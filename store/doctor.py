@@ -16,9 +16,9 @@ from .db import connect, now, reading
 from .device_requests import KINDS
 from .doorbell import transport_options
 from .errors import DiskFullError, StoreError, in_full
+from .figures import read_figures
 from .files import BadFilesUrlError, Files, MarkedFiles, WrongFilesError, files_at
 from .mark import MarkStore
-from .metrics import Metrics
 from .queue import Queue
 from .schema import schema_of
 from .space import DiskSpace
@@ -168,7 +168,7 @@ def _broker(url: str) -> Iterator[Finding]:
 
 def _work(engine: Engine) -> Iterator[Finding]:
     yield from _clocks(WorkerStore(engine).live())
-    figures = Metrics(engine).read()
+    figures = read_figures(engine)
     waiting = sum(one.work.jobs for one in figures.waiting)
     if figures.workers:
         slots = ", ".join(f"{figures.slots[kind]} {kind}" for kind in KINDS if figures.slots.get(kind))

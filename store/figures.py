@@ -55,35 +55,29 @@ class Figures:
     """Age of the oldest epoch, or end of a job, that MLflow lacks."""
 
 
-class Metrics:
-    """Reads the figures, and writes nothing."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-
-    def read(self) -> Figures:
-        """The figures now; to count a queue of a million jobs takes a while. Raises `StoreUnavailableError`."""
-        with reading(self._engine) as connection:
-            at = connection.execute(select(now())).scalar_one()
-            workers = live_workers(connection)
-            slots = [kind_of(name) for worker in workers for name in worker.devices]
-            free = [kind_of(name) for worker in workers for name in worker.free_devices]
-            behind, lag_s = _mirror(connection, at)
-            waiting = _waiting(connection, at)
-            return Figures(
-                waiting=waiting,
-                backlog_s=backlog_s(connection, at, (one.work for one in waiting)),
-                running=_running(connection),
-                packs=_packs(connection),
-                steps_per_s=_steps_per_s(connection),
-                ended=totals(connection, ENDED),
-                leases_lost=sum(totals(connection, LEASE_LOST).values()),
-                workers=len(workers),
-                slots={kind: slots.count(kind) for kind in set(slots)},
-                free_slots={kind: free.count(kind) for kind in set(slots)},
-                mirror_behind=behind,
-                mirror_lag_s=lag_s,
-            )
+def read_figures(engine: Engine) -> Figures:
+    """The figures now; to count a queue of a million jobs takes a while. Raises `StoreUnavailableError`."""
+    with reading(engine) as connection:
+        at = connection.execute(select(now())).scalar_one()
+        workers = live_workers(connection)
+        slots = [kind_of(name) for worker in workers for name in worker.devices]
+        free = [kind_of(name) for worker in workers for name in worker.free_devices]
+        behind, lag_s = _mirror(connection, at)
+        waiting = _waiting(connection, at)
+        return Figures(
+            waiting=waiting,
+            backlog_s=backlog_s(connection, at, (one.work for one in waiting)),
+            running=_running(connection),
+            packs=_packs(connection),
+            steps_per_s=_steps_per_s(connection),
+            ended=totals(connection, ENDED),
+            leases_lost=sum(totals(connection, LEASE_LOST).values()),
+            workers=len(workers),
+            slots={kind: slots.count(kind) for kind in set(slots)},
+            free_slots={kind: free.count(kind) for kind in set(slots)},
+            mirror_behind=behind,
+            mirror_lag_s=lag_s,
+        )
 
 
 _changed_at = (
