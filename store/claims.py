@@ -3,8 +3,9 @@
 import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, and_, func, insert, literal, not_, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, Row, and_, func, insert, literal, not_, select, update
 from sqlalchemy.orm import aliased
 
 from spec.halving import BracketOrder
@@ -191,17 +192,15 @@ class ClaimStore:
 
     def must_give_way(self, *, worker: str, device: str, owner: str, slice_s: float) -> bool:
         """Whether the pack of `owner` on this slot, on which it has run for `slice_s`, gives its place to others."""
-        most = self._limits.owner_running
         with reading(self._engine) as connection:
-            reached = self._quotas.reached(connection, kind_of(device))
             return must_give_way(
                 connection,
                 worker=worker,
                 device=device,
                 owner=owner,
                 slice_s=slice_s,
-                owner_limit=most,
-                reached=reached,
+                owner_limit=self._limits.owner_running,
+                reached=self._quotas.reached(connection, kind_of(device)),
             )
 
 
@@ -253,8 +252,38 @@ def _start(
     first: ColumnElement[bool] | None = None,
 ) -> list[Claim]:
     """Start up to `limit` jobs of one pack, of equal priority those that are `first` before the older ones."""
-    if limit <= 0:
+    rows = _move_to_running(connection, slot, pack, limit, first) if limit > 0 else []
+    if not rows:
         return []
+    ids, again = [row.id for row in rows], [row.id for row in rows if row.attempt > 1]
+    _lease(connection, slot, ids)
+    begin_attempts(connection, ids)
+    mark_for_mirror(connection, ids)
+    mark_for_mirror_again(connection, again)
+    kept = newest_checkpoints(connection, again) if again else {}
+    rewind(connection, {job_id: kept[job_id][0].epoch if job_id in kept else 0 for job_id in again})
+    return [
+        Claim(
+            row.id,
+            row.attempt,
+            JobSpec.stored(row.spec),
+            row.cancel_requested_at is not None,
+            kept.get(row.id, ()),
+            row.trial,
+            owner=row.owner,
+        )
+        for row in sorted(rows, key=lambda row: (-row.priority, row.id))
+    ]
+
+
+def _move_to_running(
+    connection: Connection,
+    slot: _Slot,
+    pack: ColumnElement[bool],
+    limit: int,
+    first: ColumnElement[bool] | None,
+) -> list[Row[Any]]:
+    """Let the jobs be `running`, and raise their attempts; those that another transaction has locked stay queued."""
     # A CTE is evaluated once; a bare IN (SELECT .. LIMIT ..) may be run again and take too many.
     picked = (
         select(Job.id)
@@ -264,7 +293,7 @@ def _start(
         .with_for_update(key_share=True, skip_locked=True)
         .cte("picked")
     )
-    rows = move(
+    return move(
         connection,
         Job.id.in_(select(picked.c.id)),
         queued(),
@@ -281,36 +310,15 @@ def _start(
         },
         returning=(Job.attempt, Job.spec, Job.priority, Job.cancel_requested_at, Job.trial, Job.owner),
     )
-    if not rows:
-        return []
-    ids = [row.id for row in rows]
+
+
+def _lease(connection: Connection, slot: _Slot, ids: Collection[str]) -> None:
+    """Give the slot a lease of each of these jobs."""
     at = select(now()).scalar_subquery()  # one moment for the pack, by which it is counted as one
-    connection.execute(
-        insert(Lease).from_select(
-            ["job_id", "owner", "project_id", "attempt", "worker", "until", "since"],
-            select(Job.id, Job.owner, Job.project_id, Job.attempt, literal(slot.worker), now(slot.lease_s), at).where(
-                in_values(connection, Job.id, ids)
-            ),
-        )
-    )
-    begin_attempts(connection, ids)
-    mark_for_mirror(connection, ids)
-    again = [row.id for row in rows if row.attempt > 1]
-    mark_for_mirror_again(connection, again)
-    kept = newest_checkpoints(connection, again) if again else {}
-    rewind(connection, {job_id: kept[job_id][0].epoch if job_id in kept else 0 for job_id in again})
-    return [
-        Claim(
-            row.id,
-            row.attempt,
-            JobSpec.stored(row.spec),
-            row.cancel_requested_at is not None,
-            kept.get(row.id, ()),
-            row.trial,
-            owner=row.owner,
-        )
-        for row in sorted(rows, key=lambda row: (-row.priority, row.id))
-    ]
+    names = ("job_id", "owner", "project_id", "attempt", "worker", "until", "since")
+    job = (Job.id, Job.owner, Job.project_id, Job.attempt)
+    leases = select(*job, literal(slot.worker), now(slot.lease_s), at).where(in_values(connection, Job.id, ids))
+    connection.execute(insert(Lease).from_select(names, leases))
 
 
 def _share_time_slice(connection: Connection, claims: Sequence[Claim], job_id: str) -> None:
