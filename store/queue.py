@@ -75,31 +75,14 @@ class Queue:
         Ahead of it are the jobs that would start before it if jobs started one at a time and none ended.
         """
         with reading(self._engine) as connection:
-            job = connection.execute(
-                select(
-                    Job.id,
-                    Job.owner,
-                    Job.account.label("account"),
-                    Job.priority,
-                    Job.device_request.label("request"),
-                    Job.not_before,
-                    Job.project,
-                    Job.project_id,
-                    running(Job.owner).scalar_subquery().label("running"),
-                    now().label("at"),
-                ).where(Job.id == job_id, queued())
-            ).first()
+            job = _waiting_job(connection, job_id)
             if job is None:
                 return None
-            ahead, others = _ahead(connection, job)
-            used_s = _used_s(connection, job.account) if others else 0.0
-            per_s = _per_s(connection, job.request, job.at)
-            ends = _slot_ends(connection, job.request)
+            ahead, of_others = _ahead(connection, job)
+            used_s = _used_s(connection, job.account) if of_others else 0.0
             workers = live_workers(connection)
-            share = self._limits.owner_share
-            kinds = {kind_of(name) for name in _slots(workers) if job.request in served(name)}
-            held = self._quotas.held_by(connection, job.owner, (job.project_id, job.project), kinds)
-            shared = share.part < 1.0 and all(share.reached(connection, job.owner, kind) for kind in kinds)
+            held = self._held(connection, job, workers)
+            ends, per_s = _slot_ends(connection, job.request), _per_s(connection, job.request, job.at)
         position = None if ahead is None else ahead + 1
         if hopeless := _hopeless(job.request, workers):
             return Place(position, hopeless, None)
@@ -112,24 +95,26 @@ class Queue:
             whose = "owner" if job.project_id is None else "project"
             used = f"{used_s / 3600.0:,.1f} hours of device time"
             why += f" Its {whose} has used {used} lately: whoever has used less is first."
-        most = self._limits.owner_running
-        if most and job.running >= most:
-            return Place(position, f"{why} Its owner has {job.running} jobs running, and may have {most}.", None)
         if held:
             return Place(position, f"{why} {held}", None)
-        if shared:
-            return Place(position, f"{why} Its owner uses {share.part:.0%} of the slots, and may use no more.", None)
         if ahead is None:
             return Place(None, f"{why} That is too far ahead to estimate its start.", None)
-        if ahead < free:
-            return Place(position, why, job.at)
-        estimates = ends[ahead - free : ahead - free + 1]  # one slot for each job ahead: those of a pack need fewer
-        if per_s:
-            first = ends[0] if ends and len(ends) >= slots - free else 0.0
-            estimates.append(max((ahead + 1) / per_s, first))
-        if not estimates:
+        start_s = _start_s(ahead, slots, free, ends, per_s)
+        if start_s is None:
             return Place(position, f"{why} No job has ended recently, so its start cannot be estimated.", None)
-        return Place(position, why, job.at + timedelta(seconds=min(estimates)))
+        return Place(position, why, job.at + timedelta(seconds=start_s))
+
+    def _held(self, connection: Connection, job: Row[*tuple[Any, ...]], workers: Sequence[WorkerRecord]) -> str:
+        """The sentence of the limit or quota that keeps a job from starting; empty when none does."""
+        most, share = self._limits.owner_running, self._limits.owner_share
+        if most and job.running >= most:
+            return f"Its owner has {job.running} jobs running, and may have {most}."
+        kinds = {kind_of(name) for name in _slots(workers) if job.request in served(name)}
+        if quota := self._quotas.held_by(connection, job.owner, (job.project_id, job.project), kinds):
+            return quota
+        if share.part < 1.0 and all(share.reached(connection, job.owner, kind) for kind in kinds):
+            return f"Its owner uses {share.part:.0%} of the slots, and may use no more."
+        return ""
 
     def warnings(self, requests: Iterable[str]) -> list[str]:
         """Why jobs with these device requests will wait until somebody acts."""
@@ -162,6 +147,37 @@ class Queue:
             finished_per_min=60.0 * per_s,
             backlog_s=work_s,
         )
+
+
+def _waiting_job(connection: Connection, job_id: str) -> Row[*tuple[Any, ...]] | None:
+    """What decides where a queued job stands; None when it does not wait."""
+    query = select(
+        Job.id,
+        Job.owner,
+        Job.account.label("account"),
+        Job.priority,
+        Job.device_request.label("request"),
+        Job.not_before,
+        Job.project,
+        Job.project_id,
+        running(Job.owner).scalar_subquery().label("running"),
+        now().label("at"),
+    )
+    return connection.execute(query.where(Job.id == job_id, queued())).first()
+
+
+def _start_s(ahead: int, slots: int, free: int, ends: Sequence[float], per_s: float) -> float | None:
+    """In how many seconds a job may start that has so many ahead; None when no job has ended recently.
+
+    `ends` and `per_s` are what `_slot_ends` and `_per_s` say.
+    """
+    if ahead < free:
+        return 0.0
+    estimates = [*ends[ahead - free : ahead - free + 1]]  # one slot for each job ahead: those of a pack need fewer
+    if per_s:
+        first = ends[0] if ends and len(ends) >= slots - free else 0.0
+        estimates.append(max((ahead + 1) / per_s, first))
+    return min(estimates, default=None)
 
 
 def _ahead(connection: Connection, job: Row[*tuple[Any, ...]]) -> tuple[int | None, int]:
