@@ -52,81 +52,87 @@ def read(source: Source, order: ReadingOrder, out: Path) -> Reading:
 
 def _read(source: Source, choices: Choices, found: Mapping[str, Found], order: ReadingOrder, out: Path) -> Reading:
     """Write the table of a file whose columns are known."""
-    if len(found) == len(choices.target):
+    wanted = [found[name] for name in choices.target]
+    others = [one for name, one in found.items() if name not in choices.target]
+    if not others:
         said = " ".join(["", *source.notes])
         raise RefusedError(f"has the column {some(choices.target)} only, and nothing to tell it from.{said}")
     answer = targets.answer(
-        [found[name] for name in choices.target],
+        wanted,
         order.task,
         lambda: ([batch.column(name) for name in choices.target] for batch in source.batches()),
     )
-    others = [one for name, one in found.items() if name not in choices.target]
-    columns = tuple(one.column() for one in others)
-    schema = Schema(columns=columns, target=answer.target)
-    rows = found[choices.target[0]].rows
+    schema, rows = Schema(columns=tuple(one.column() for one in others), target=answer.target), wanted[0].rows
     if schema.info(rows).features == 0:
         said = " ".join([*source.notes, *(note for one in others for note in one.decision.notes), *_unused(others)])
         raise RefusedError(f"has no column that can be used beside the target{said and f': {said}'}")
-    used = [column for column in columns if column.is_feature]
-    bins = {column.name: found[column.name].bins() for column in columns if column.role is not Role.unused}
-    if answer.target.type is Targets.numbers:
-        bins |= {name: found[name].bins() for name in choices.target}
     if any(one.role is Role.weight and one.profile(None).max == 0.0 for one in others):
         raise RefusedError("is 0 in every row: one row at least must weigh more", path="weight")
-    encoders = {column.name: encoder(column) for column in used}
-    extras, copies = role_encoders(columns), Copies()
-    leaks = Leaks.of_columns([found[column.name] for column in used], answer.target)
-    end = list[pa.RecordBatch]()
-
-    def blocks() -> Iterator[tuple[Block, Block, Mapping[str, Block]]]:
-        for batch in source.batches():
-            end[:] = [batch.slice(batch.num_rows - 1)]
-            numbers = {name: encode(batch.column(name)).numbers for name, encode in encoders.items()}
-            y = answer.encode([batch.column(name) for name in choices.target])
-            measured = dict(numbers)
-            if answer.target.type is Targets.numbers:
-                measured |= {name: y[:, place] for place, name in enumerate(choices.target)}
-            _fill(bins, measured)
-            more = {role: encode(batch.column(name)) for role, (name, encode) in extras.items()}
-            x = np.stack(list(numbers.values()), axis=1)
-            copies.take(x, y)
-            leaks.take(x, y)
-            yield x, y, more
-
-    schema, digest = write(out, blocks(), shape=(rows, len(used)), dtype=np.float64, schema=schema)
+    blocks = _Blocks(source, choices, found, schema, answer)
+    schema, digest = write(out, blocks, shape=(rows, len(blocks.features)), dtype=np.float64, schema=schema)
     profile = Profile(
         format=source.format,
         encoding=source.encoding,
         delimiter=source.delimiter,
         header=source.header,
-        columns=[one.profile(bins.get(one.name)) for one in others],
-        target=_target_profile(answer, [found[name] for name in choices.target], bins),
+        columns=[one.profile(blocks.bins.get(one.name)) for one in others],
+        target=_target_profile(answer, wanted, blocks.bins),
         classes=answer.classes,
         names=source.names[:PREVIEWED_COLUMNS],
         preview=_preview(source),
-        notes=[
-            *source.notes,
-            *(note for one in found.values() if one.role is not Role.unused for note in one.notes),
-            *_forms(found.values()),
-            *_gaps(found.values()),
-            *_unused(others),
-            *_constant(others),
-            *suspects.ids(others),
-            *suspects.of_rows(others, len(used)),
-            *suspects.parts(others),
-            *suspects.alike(others),
-            *suspects.misread(list(found.values()), is_asked=order.options.encoding is not None),
-            *(
-                suspects.total(end[0], found.values())
-                or suspects.far(found.values(), bins)  # a total is far from what it sums up
-            ),
-            *answer.notes,
-            *targets.rare(answer.classes),
-            *leaks.notes(),
-            *copies.note(_possible(found[name] for name in [*encoders, *choices.target])),
-        ],
+        notes=[*source.notes, *_notes(found, others, order), *blocks.notes()],
     )
     return Reading(rows=rows, table=schema, profile=profile, sha256=digest)
+
+
+class _Blocks:
+    """The rows of a file as numbers, and what is measured of them on their way into the table."""
+
+    def __init__(
+        self, source: Source, choices: Choices, found: Mapping[str, Found], schema: Schema, answer: targets.Answer
+    ) -> None:
+        self._source, self._found, self._answer = source, found, answer
+        self._features = {column.name: encoder(column) for column in schema.columns if column.is_feature}
+        self._roles = role_encoders(schema.columns)
+        self._targets = choices.target
+        self._numbers = choices.target if answer.target.type is Targets.numbers else ()
+        measured = [*(column.name for column in schema.columns if column.role is not Role.unused), *self._numbers]
+        self.bins = {name: found[name].bins() for name in measured}
+        """What the values of each column are spread over."""
+        self._copies = Copies()
+        self._leaks = Leaks.of_columns([found[name] for name in self._features], answer.target)
+        self._last: pa.RecordBatch | None = None
+
+    @property
+    def features(self) -> Sequence[str]:
+        """The columns that become features."""
+        return list(self._features)
+
+    def __iter__(self) -> Iterator[tuple[Block, Block, Mapping[str, Block]]]:
+        """The features, the targets, and the other roles, batch by batch."""
+        for batch in self._source.batches():
+            self._last = batch.slice(batch.num_rows - 1)
+            numbers = {name: encode(batch.column(name)).numbers for name, encode in self._features.items()}
+            y = self._answer.encode([batch.column(name) for name in self._targets])
+            _fill(self.bins, {**numbers, **{name: y[:, place] for place, name in enumerate(self._numbers)}})
+            more = {role: encode(batch.column(name)) for role, (name, encode) in self._roles.items()}
+            x = np.stack(list(numbers.values()), axis=1)
+            self._copies.take(x, y)
+            self._leaks.take(x, y)
+            yield x, y, more
+
+    def notes(self) -> list[str]:
+        """What to say of the rows and of the target, when all have been read."""
+        every = self._found.values()
+        possible = _possible(self._found[name] for name in [*self._features, *self._targets])
+        return [
+            # A total is far from what it sums up.
+            *(suspects.total(self._last, every) or suspects.far(every, self.bins)),
+            *self._answer.notes,
+            *targets.rare(self._answer.classes),
+            *self._leaks.notes(),
+            *self._copies.note(possible),
+        ]
 
 
 def _choices(source: Source, order: ReadingOrder) -> Choices:
@@ -183,6 +189,23 @@ def previewed(cells: pa.Array) -> list[str | None]:
 
 
 # --- notes ------------------------------------------------------------------------------------------------------------
+
+
+def _notes(found: Mapping[str, Found], others: Sequence[Found], order: ReadingOrder) -> list[str]:
+    """What to say of the columns; `others` are those beside the target."""
+    every = list(found.values())
+    return [
+        *(note for one in every if one.role is not Role.unused for note in one.notes),
+        *_forms(every),
+        *_gaps(every),
+        *_unused(others),
+        *_constant(others),
+        *suspects.ids(others),
+        *suspects.of_rows(others, sum(one.column().is_feature for one in others)),
+        *suspects.parts(others),
+        *suspects.alike(others),
+        *suspects.misread(every, is_asked=order.options.encoding is not None),
+    ]
 
 
 def _forms(found: Iterable[Found]) -> list[str]:
