@@ -18,11 +18,11 @@ from . import target as targets
 from .choices import Choices
 from .columns import Found
 from .copies import Copies
-from .encoding import encoder
 from .errors import RefusedError, shown, some
 from .labelled import Labelled
 from .leaks import Leaks
 from .learning import Learning, Source
+from .numbers import encoder
 from .roles import role_encoders
 from .spread import Bins
 from .table import Block, write

@@ -15,9 +15,9 @@ from spec.schema import Column, ColumnKind, Role
 
 from . import limits
 from .decision import Decision
-from .encoding import encoder
 from .errors import RefusedError, shown
 from .evidence import Evidence
+from .numbers import encoder
 from .spread import Bins, End, Spread
 from .texts import LED, Floats, Texts
 

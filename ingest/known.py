@@ -18,11 +18,11 @@ from spec.schema import Column, ColumnKind
 from . import limits
 from .columnar import previewed
 from .csv import CsvFile
-from .encoding import Cells, encoder
 from .errors import RefusedError, listed, shown, some
 from .kinds import kind_of
 from .learning import Source
 from .npz_archive import Array, features_of, is_channels_last
+from .numbers import Cells, encoder
 from .texts import each
 from .unpacking import BROKEN
 

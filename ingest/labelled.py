@@ -9,9 +9,9 @@ import pyarrow as pa
 from spec.schema import Column, ColumnKind
 
 from .columns import Found
-from .encoding import encoder
 from .errors import RefusedError, some
 from .learning import Source
+from .numbers import encoder
 
 MOST = 0.5
 """So large a share of the rows is left out."""

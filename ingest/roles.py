@@ -8,8 +8,8 @@ import pyarrow as pa
 from spec.schema import Column, ColumnKind, Role
 from spec.splits import SPLIT_WORDS
 
-from .encoding import encoder
 from .errors import RefusedError, shown
+from .numbers import encoder
 from .table import Block
 from .texts import Texts
 

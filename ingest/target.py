@@ -17,8 +17,8 @@ from spec.schema import Column, ColumnKind, Target
 
 from . import limits
 from .columns import Found
-from .encoding import encoder
 from .errors import RefusedError, shown, some
+from .numbers import encoder
 from .suspects import nearly_same
 
 FEW = 20
