@@ -8,7 +8,7 @@ A sweep that was cancelled or failed proposes nothing more, and is looked after 
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import takewhile
 
@@ -44,6 +44,20 @@ class _NeverFitsError(Exception):
     """So many jobs may never wait together, as long as nobody changes a quota."""
 
 
+@dataclass
+class _Memory:
+    """What the controller remembers of a sweep, so that it is not read or proposed again."""
+
+    settled: list[Trial] = field(default_factory=list)
+    """Its first configurations, as far as nothing changes them any more."""
+    passed: tuple[int, int] = 0, 0
+    """How many configurations it had, and what its proposals had passed by then."""
+    full_at: float = float("-inf")
+    """When it last found the queue full, or too small."""
+    error: str = ""
+    """Why it was passed over, as the log has it."""
+
+
 class Controller:
     """Proposes and settles, sweep by sweep.
 
@@ -60,22 +74,12 @@ class Controller:
     ) -> None:
         self._store, self._doorbell, self._name = store, doorbell, name
         self._lease_s, self._now = lease_s, now
-        self._settled: dict[str, list[Trial]] = {}
-        """By sweep, its first configurations, as far as nothing changes them any more."""
-        self._passed: dict[str, tuple[int, int]] = {}
-        """By sweep, how many configurations it had, and what its proposals had passed by then."""
-        self._full_at: dict[str, float] = {}
-        """By sweep, when it last found the queue full, or too small."""
-        self._failed: dict[str, str] = {}
-        """Of sweeps that were passed over, the error that the log has."""
+        self._memories: dict[str, _Memory] = {}
 
     def round(self) -> bool:
         """Look after every sweep that is ours once; whether one of them has moved."""
         sweeps = self._store.lease(self._name, self._lease_s)
-        self._settled = {sweep.id: self._settled.get(sweep.id, []) for sweep in sweeps}
-        self._passed = {sweep.id: self._passed[sweep.id] for sweep in sweeps if sweep.id in self._passed}
-        self._full_at = {sweep.id: self._full_at[sweep.id] for sweep in sweeps if sweep.id in self._full_at}
-        self._failed = {sweep.id: self._failed[sweep.id] for sweep in sweeps if sweep.id in self._failed}
+        self._memories = {sweep.id: self._memories.get(sweep.id) or _Memory() for sweep in sweeps}
         moved = [self._moved(sweep) for sweep in sweeps]
         return any(moved)
 
@@ -86,9 +90,10 @@ class Controller:
         except StoreUnavailableError:
             raise
         except Exception as error:
-            if self._failed.get(sweep.id) != repr(error):
+            memory = self._memories[sweep.id]
+            if memory.error != repr(error):
                 log.exception("sweep %s is passed over", sweep.id)
-            self._failed[sweep.id] = repr(error)
+            memory.error = repr(error)
             return False
 
     def _look_after(self, sweep: SweepRecord) -> bool:
@@ -102,7 +107,7 @@ class Controller:
                 self._wait(sweep, error)
                 return bool(settled)
             except _NeverFitsError as error:
-                self._full_at[sweep.id] = self._now()
+                self._memories[sweep.id].full_at = self._now()
                 if sweep.message != str(error):
                     log.warning("sweep %s waits: %s", sweep.id, error)
                     self._store.wait(sweep, str(error))
@@ -127,12 +132,11 @@ class Controller:
 
     def _was_full(self, sweep: SweepRecord) -> bool:
         """Whether the queue was full, or too small, for the sweep a moment ago."""
-        full_at = self._full_at.get(sweep.id)
-        return full_at is not None and 0.0 <= self._now() - full_at < FULL_S
+        return 0.0 <= self._now() - self._memories[sweep.id].full_at < FULL_S
 
     def _wait(self, sweep: SweepRecord, full: QueueFullError) -> None:
         """Ask later; a sweep of which nothing waits or trains says why, once."""
-        self._full_at[sweep.id] = self._now()
+        self._memories[sweep.id].full_at = self._now()
         if (sweep.message or "").endswith(_FOLLOWS) or self._store.open_generations(sweep.id):
             return
         log.info("sweep %s waits: %s", sweep.id, full)
@@ -169,7 +173,7 @@ class Controller:
                 f"Its next {count * spec.replicates:,} jobs wait together, and {most.sentence}: "
                 "it goes on when an administrator gives a larger one."
             )
-        had, passed = self._passed.get(sweep.id, (0, 0))
+        had, passed = self._memories[sweep.id].passed
         passed = passed if had == len(history) else 0
         proposed = propose(spec, history, generation=generation, count=count, passed=passed)
         trials = [
@@ -184,12 +188,12 @@ class Controller:
         if ids:
             log.info("sweep %s: generation %d has %d jobs, asked in %.3f s", sweep.id, generation, len(ids), asked_s)
         total = sweep.trials + len(trials)
-        self._passed[sweep.id] = total, proposed.passed
+        self._memories[sweep.id].passed = total, proposed.passed
         return replace(sweep, generations=generation + 1, trials=total, exhausted=exhausted), ids
 
     def _history(self, sweep: SweepRecord) -> Sequence[Trial]:
         """All configurations, as the next generation may know them; those that are settled are read once."""
-        settled = self._settled[sweep.id]
+        settled = self._memories[sweep.id].settled
         records = self._store.history(sweep.id, len(settled))
         later = [_known(sweep, record) for record in records]
         history = [*settled, *later]

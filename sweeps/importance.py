@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from spec.configuration import Configuration
 from spec.space import Parameter
@@ -56,7 +57,7 @@ def _groups(values: Sequence[Any], count: int) -> list[str]:
     return [_ABSENT if value is None else str(next(quantiles)) for value in values]
 
 
-def _epsilon_squared(ranked: "np.ndarray[tuple[int, ...], np.dtype[np.float64]]", groups: Sequence[str]) -> float:
+def _epsilon_squared(ranked: npt.NDArray[np.float64], groups: Sequence[str]) -> float:
     """(SS_between - (k - 1) MS_within) / SS_total of k groups, and at least 0."""
     count, kinds, named = len(groups), sorted(set(groups)), np.asarray(groups)
     total = float(((ranked - ranked.mean()) ** 2).sum())

@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
+import numpy.typing as npt
 
 CONFIDENCE = 0.95
 POWER = 0.84
 """The normal quantile of 80 %: a difference so many standard errors larger than it must be is decided 4 times of 5."""
 EQUAL = 1e-12
 """Means that differ by less are equal."""
-MOST_SEEDS = 100
-"""More seeds than this are not proposed."""
+MOST_MORE_SEEDS = 100
+"""Further seeds beyond this number are not proposed."""
 
 
 @dataclass(frozen=True)
@@ -109,10 +110,10 @@ def holm(values: Sequence[float]) -> list[float]:
     return corrected
 
 
-def ranks(values: Sequence[float]) -> "np.ndarray[tuple[int, ...], np.dtype[np.float64]]":
+def ranks(values: Sequence[float]) -> npt.NDArray[np.float64]:
     """The ranks of numbers, from 1; equal numbers share the mean of theirs."""
     _, places, counts = np.unique(np.asarray(values, dtype=float), return_inverse=True, return_counts=True)
-    shared: np.ndarray[tuple[int, ...], np.dtype[np.float64]] = (np.cumsum(counts) - (counts - 1) / 2.0)[places]
+    shared: npt.NDArray[np.float64] = (np.cumsum(counts) - (counts - 1) / 2.0)[places]
     return shared
 
 
@@ -152,7 +153,7 @@ class _Differences:
     count: int
 
     @classmethod
-    def of(cls, values: "np.ndarray[tuple[int, ...], np.dtype[np.float64]]", least: float) -> Self:
+    def of(cls, values: npt.NDArray[np.float64], least: float) -> Self:
         known = len(values) > 1 and bool(np.isfinite(values).all())
         deviation = float(np.std(values, ddof=1)) if known else math.nan
         return cls(float(np.mean(values)), max(deviation, least), len(values))
@@ -170,7 +171,7 @@ class _Differences:
         """How many more seeds decide a difference of this size, four times of five; folds are not added."""
         if p is None or p < 1.0 - CONFIDENCE or test_share is not None or self.mean == 0.0:
             return None
-        for count in range(self.count + 1, MOST_SEEDS + self.count + 1):
+        for count in range(self.count + 1, MOST_MORE_SEEDS + self.count + 1):
             t = abs(self.mean) / _error(self.deviation, count, None) - POWER
             if _both_tails(t, count - 1) * tests < 1.0 - CONFIDENCE:
                 return count - self.count
