@@ -322,7 +322,7 @@ class Mirror:
         if has_ended and memory.end != _end(pending):
             self._send_end(pending)
         if has_ended and memory.twice_in is not None:
-            self._delete_doubles(pending.id, run, memory.twice_in)
+            self._mlflow.delete_others(run, memory.twice_in, JOB_TAG, pending.id)
             memory.twice_in = None
         has_files = has_ended and _has_files(pending)
         if not (has_ended or waits) or not self._store.whole(pending, last, done=not has_files):
@@ -377,15 +377,11 @@ class Mirror:
     def _known_run(self, pending: Pending, run_id: str) -> Run:
         """The run that was made for a job, restored if it was deleted. If it is gone, the next round makes another."""
         try:
-            run = self._mlflow.run(run_id)
+            return self._mlflow.live_run(run_id, f"job {pending.id}")
         except MlflowMissingError:
-            self._store.lost(pending.job.id, run_id)
+            self._store.lost(pending.id, run_id)
             self._forget(pending)
             raise
-        if run.deleted:
-            log.info("the run of job %s was deleted in MLflow, and is restored", pending.job.id)
-            self._mlflow.restore_run(run_id)
-        return run
 
     def _create(self, pending: Pending, experiment_id: str) -> Run:
         """A run for a job that has none, though this mirror or another may have died while it created one."""
@@ -416,13 +412,6 @@ class Mirror:
         self._store.done(pending)
         self._forget(pending)
         return True
-
-    def _delete_doubles(self, job_id: str, run: Run, experiment_id: str) -> None:
-        """Delete other runs of a job."""
-        for other in self._mlflow.runs_with(experiment_id, JOB_TAG, job_id):
-            if other.id != run.id:
-                log.info("the run %s of job %s is deleted: the record has %s", other.id, job_id, run.id)
-                self._mlflow.delete_run(other.id)
 
     def _forget(self, pending: Pending) -> None:
         """Forget all but a second run, which is looked for when the job has ended."""

@@ -177,9 +177,23 @@ class Mlflow:
         """The run of this id, also if it is deleted. Raises `MlflowMissingError`."""
         return _run(self._read(self._send("GET", "runs/get", params={"run_id": run_id}))["run"])
 
-    def restore_run(self, run_id: str) -> None:
-        """Take back that the run was deleted; its experiment must not be deleted."""
-        self._call("POST", "runs/restore", {"run_id": run_id})
+    def live_run(self, run_id: str, whose: str) -> Run:
+        """The run of this id, restored if it was deleted, for which its experiment must not be deleted.
+
+        Raises `MlflowMissingError`.
+        """
+        run = self.run(run_id)
+        if run.deleted:
+            log.info("the run of %s was deleted in MLflow, and is restored", whose)
+            self._call("POST", "runs/restore", {"run_id": run_id})
+        return run
+
+    def delete_others(self, run: Run, experiment_id: str, tag: str, value: str) -> None:
+        """Delete the experiment's other runs with this tag: two mirrors may make one each, and then one may die."""
+        for other in self.runs_with(experiment_id, tag, value):
+            if other.id != run.id:
+                log.info("the run %s with %s = %s is deleted: the record has %s", other.id, tag, value, run.id)
+                self.delete_run(other.id)
 
     def delete_run(self, run_id: str) -> None:
         """Mark the run as deleted; MLflow's own garbage collection removes it."""

@@ -1,7 +1,6 @@
 """The parent run of a sweep: made before the runs of its jobs, and completed when the sweep has ended."""
 
 import json
-import logging
 from collections.abc import Mapping
 
 from spec.states import SweepState
@@ -13,10 +12,8 @@ from sweeps.findings import compared, interval
 
 from .datasets import dataset_of
 from .links import Links
-from .mlflow import PROJECT_TAG, Metric, Mlflow, MlflowMissingError, Run
-from .runs import flat, milliseconds, user_tags
-
-log = logging.getLogger(__name__)
+from .mlflow import Metric, Mlflow, MlflowMissingError, Run
+from .runs import flat, milliseconds, our_tags, user_tags
 
 SWEEP_TAG = "epochal.sweep"
 SPEC_FILE = "sweep.json"
@@ -44,7 +41,7 @@ class Parents:
         """Make MLflow show the sweep as it is; with its end, what it has found."""
         run = self._run(sweep, experiment_id)
         if sweep.run_id is None or sweep.state.is_final:
-            self._delete_doubles(sweep, run)
+            self._mlflow.delete_others(run, run.experiment_id, SWEEP_TAG, sweep.id)
         note, best = f"Sweep {sweep.id}.", None
         tags: dict[str, str] = {}
         metrics: list[Metric] = []
@@ -94,24 +91,13 @@ class Parents:
         known = self._store.started(sweep.id, made.id)  # another mirror's, if it created one a moment before
         return made if known == made.id else self._mlflow.run(known)
 
-    def _delete_doubles(self, sweep: SweepRecord, run: Run) -> None:
-        """Delete other runs of the sweep: two mirrors that begin at the same moment make one each, and one may die."""
-        for other in self._mlflow.runs_with(run.experiment_id, SWEEP_TAG, sweep.id):
-            if other.id != run.id:
-                log.info("the run %s of sweep %s is deleted: the record has %s", other.id, sweep.id, run.id)
-                self._mlflow.delete_run(other.id)
-
     def _known_run(self, sweep: SweepRecord, run_id: str) -> Run:
         """The recorded run, restored if it was deleted. If it is gone, the next round makes another."""
         try:
-            run = self._mlflow.run(run_id)
+            return self._mlflow.live_run(run_id, f"sweep {sweep.id}")
         except MlflowMissingError:
             self._store.lost(sweep.id, run_id)
             raise
-        if run.deleted:
-            log.info("the run of sweep %s was deleted in MLflow, and is restored", sweep.id)
-            self._mlflow.restore_run(run_id)
-        return run
 
 
 def parent_name(sweep: SweepRecord) -> str:
@@ -121,16 +107,8 @@ def parent_name(sweep: SweepRecord) -> str:
 
 def parent_tags(sweep: SweepRecord) -> dict[str, str]:
     """The tags of a sweep's run."""
-    return {
-        **user_tags(sweep.spec.base.tags),
-        SWEEP_TAG: sweep.id,
-        PROJECT_TAG: sweep.project,
-        "epochal.owner": sweep.owner,
-        "mlflow.user": sweep.owner,
-        "mlflow.source.name": "epochal",
-        "mlflow.source.type": "JOB",
-        "epochal.status": sweep.state.value,
-    }
+    ours = our_tags(sweep.owner, sweep.project, sweep.state)
+    return {**user_tags(sweep.spec.base.tags), SWEEP_TAG: sweep.id, **ours}
 
 
 def parent_params(spec: SweepSpec) -> dict[str, str]:

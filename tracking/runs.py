@@ -8,7 +8,7 @@ from typing import Any
 
 from model.report import ClassReport, Report
 from spec.job import JobSpec
-from spec.states import JobStatus
+from spec.states import JobStatus, SweepState
 from spec.sweep import SweepSpec
 from spec.verdict import judge
 from spec.views import Curve
@@ -110,6 +110,18 @@ def user_tags(tags: Mapping[str, str]) -> dict[str, str]:
     return {name_of(key): value for key, value in tags.items() if not key.startswith(OUR_TAGS)}
 
 
+def our_tags(owner: str, project: str, status: JobStatus | SweepState) -> dict[str, str]:
+    """What the runs of jobs and of sweeps have alike."""
+    return {
+        PROJECT_TAG: project,
+        "epochal.owner": owner,
+        "mlflow.user": owner,
+        "mlflow.source.name": "epochal",
+        "mlflow.source.type": "JOB",
+        "epochal.status": status.value,
+    }
+
+
 def child_params(sweep: SweepSpec, job: JobRecord) -> dict[str, str]:
     """What tells the job from others of its sweep: its configuration's number, its seed or fold, and what varies.
 
@@ -159,12 +171,7 @@ def tags(job: JobRecord, links: Links) -> dict[str, str]:
     theirs = user_tags(job.tags)
     ours = {
         JOB_TAG: job.id,
-        PROJECT_TAG: job.project,
-        "epochal.owner": job.owner,
-        "mlflow.user": job.owner,
-        "mlflow.source.name": "epochal",
-        "mlflow.source.type": "JOB",
-        "epochal.status": job.status.value,
+        **our_tags(job.owner, job.project, job.status),
         "epochal.priority": str(job.priority),
         "epochal.attempt": str(job.attempt),
         "epochal.device": job.device or "",
