@@ -7,8 +7,8 @@ driver through NVML and leaves CUDA to the trainer processes.
 import math
 import os
 import re
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from itertools import count, takewhile
 from pathlib import Path
@@ -188,37 +188,40 @@ def _is_index(entry: str, gpus: int) -> bool:
     return entry.isdecimal() and int(entry) < gpus
 
 
-def _driver_gpus() -> int:
-    """GPUs that the NVIDIA driver shows; 0 without a driver."""
+@contextmanager
+def nvidia_driver() -> Iterator[bool]:
+    """Whether there is NVIDIA's driver, which may be asked meanwhile."""
     import pynvml
 
     try:
         pynvml.nvmlInit()
     except pynvml.NVMLError:
-        return 0
+        is_there = False
+    else:
+        is_there = True
     try:
-        return int(pynvml.nvmlDeviceGetCount())
+        yield is_there
     finally:
-        pynvml.nvmlShutdown()
+        if is_there:
+            pynvml.nvmlShutdown()
+
+
+def _driver_gpus() -> int:
+    """GPUs that the NVIDIA driver shows; 0 without a driver."""
+    import pynvml
+
+    with nvidia_driver() as is_there:
+        return int(pynvml.nvmlDeviceGetCount()) if is_there else 0
 
 
 def free_memory(device: Device) -> int | None:
     """Bytes free on a GPU, as the driver says; None when it does not."""
     import pynvml
 
-    try:
-        pynvml.nvmlInit()
-    except pynvml.NVMLError:
-        return None
-    try:
-        entry = (device.visible or "0").split(",")[0]
-        handle = (
-            pynvml.nvmlDeviceGetHandleByIndex(int(entry))
-            if entry.isdigit()
-            else pynvml.nvmlDeviceGetHandleByUUID(entry)
-        )
-        return int(pynvml.nvmlDeviceGetMemoryInfo(handle).free)
-    except pynvml.NVMLError:
-        return None
-    finally:
-        pynvml.nvmlShutdown()
+    entry = (device.visible or "0").split(",")[0]
+    with nvidia_driver() as is_there, suppress(pynvml.NVMLError):
+        if is_there:
+            by_index, by_uuid = pynvml.nvmlDeviceGetHandleByIndex, pynvml.nvmlDeviceGetHandleByUUID
+            handle = by_index(int(entry)) if entry.isdigit() else by_uuid(entry)
+            return int(pynvml.nvmlDeviceGetMemoryInfo(handle).free)
+    return None

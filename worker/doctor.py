@@ -7,7 +7,7 @@ from contextlib import suppress
 from spec.findings import FINDINGS, Finding, ok, warning, wrong
 from spec.settings import Settings
 
-from .devices import devices, this_machine
+from .devices import devices, nvidia_driver, this_machine
 from .errors import BadDevicesError
 
 
@@ -70,18 +70,14 @@ def _driver() -> tuple[str, list[str]]:
     """The version of NVIDIA's driver, and the names of the GPUs that this user may use. Raises `NVMLError`."""
     import pynvml
 
-    try:
-        pynvml.nvmlInit()
-    except pynvml.NVMLError:
-        return "", []
-    try:
+    with nvidia_driver() as is_there:
+        if not is_there:
+            return "", []
         names = list[str]()
         for index in range(pynvml.nvmlDeviceGetCount()):
             with suppress(pynvml.NVMLError_NoPermission):  # Slurm gave it to another job
                 names.append(str(pynvml.nvmlDeviceGetName(pynvml.nvmlDeviceGetHandleByIndex(index))))
         return str(pynvml.nvmlSystemGetDriverVersion()), names
-    finally:
-        pynvml.nvmlShutdown()
 
 
 if __name__ == "__main__":
