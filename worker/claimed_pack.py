@@ -12,7 +12,7 @@ from enum import StrEnum
 from spec.job import JobSpec
 from spec.views import Curve, Metrics
 from store.checkpoints import KEPT, CheckpointRecord
-from store.records import Claim, Progress
+from store.records import Claim, Progress, Renewal
 
 GIVE_WAY_PATIENCE_S = 60.0
 """A slice is over when an epoch ends. One that takes longer than this goes on from its beginning."""
@@ -193,15 +193,7 @@ class ClaimedPack:
                 if member.leave_reason is not LeaveReason.lost
             ]
 
-    def renewed(
-        self,
-        sent: Sequence[Progress],
-        *,
-        lost: Collection[tuple[str, int]],
-        cancel: Collection[str],
-        pause: Collection[str] = (),
-        asked_at: float,
-    ) -> None:
+    def renewed(self, sent: Sequence[Progress], renewal: Renewal, asked_at: float) -> None:
         """The record has this progress: forget the points in it, and mark the jobs that must leave."""
         with self._lock:
             self.renewed_at = asked_at
@@ -212,11 +204,11 @@ class ClaimedPack:
                 stored = max((int(epoch) for epoch in progress.points.get("epoch", []) if epoch is not None), default=0)
                 member.unsent = [point for point in member.unsent if point[0] > stored]
                 member.unrecorded = [one for one in member.unrecorded if one not in progress.checkpoints]
-                if (progress.job_id, progress.attempt) in lost:
+                if (progress.job_id, progress.attempt) in renewal.lost:
                     member.leave_reason, member.cancel_sent_at = LeaveReason.lost, None
-                elif progress.job_id in cancel and member.stays:
+                elif progress.job_id in renewal.cancel and member.stays:
                     member.leave_reason = LeaveReason.cancel
-                elif progress.job_id in pause and member.stays:
+                elif progress.job_id in renewal.pause and member.stays:
                     member.leave_reason = LeaveReason.pause
 
 

@@ -72,7 +72,7 @@ class Heartbeat:
                 self._store.renew(worker=self._worker, progress=[_bare(one) for one in progress], lease_s=self.lease_s)
                 raise
             for pack, of_pack in sent:
-                pack.renewed(of_pack, lost=renewal.lost, cancel=renewal.cancel, pause=renewal.pause, asked_at=now)
+                pack.renewed(of_pack, renewal, asked_at=now)
 
     def watchdog(self) -> None:
         """Kill trainers whose leases are about to pass to another worker."""

@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 from spec.job import JobSpec
 from store.checkpoints import CheckpointRecord
-from store.records import Claim
+from store.records import Claim, Renewal
 from worker.claimed_pack import PAUSE_PATIENCE_S, ClaimedPack, LeaveReason, columns
 
 SPEC = JobSpec.model_validate({"dataset": "xor", "timeout_s": 60.0})
+NOTHING = Renewal(lost=frozenset(), cancel=frozenset())
 
 
 def claim(job_id: str, *, cancel_requested: bool = False) -> Claim:
@@ -29,7 +32,7 @@ def test_points_are_sent_until_the_record_has_them() -> None:
     (progress,) = pack.progress(now=1.0)
     pack.add_points({"a": curve(3)})
     assert progress.points["epoch"] == [1, 2]
-    pack.renewed([progress], lost=(), cancel=(), asked_at=1.0)
+    pack.renewed([progress], NOTHING, asked_at=1.0)
     assert [progress.points["epoch"] for progress in pack.progress(now=2.0)] == [[3]]
 
 
@@ -50,7 +53,7 @@ def test_the_rate_is_epochs_by_seconds_trained() -> None:
 
 def test_a_lost_member_sends_no_more_progress() -> None:
     pack = ClaimedPack([claim("a"), claim("b")], now=0.0)
-    pack.renewed(pack.progress(now=1.0), lost={("a", 1)}, cancel=(), asked_at=1.0)
+    pack.renewed(pack.progress(now=1.0), replace(NOTHING, lost=frozenset({("a", 1)})), asked_at=1.0)
     assert [progress.job_id for progress in pack.progress(now=2.0)] == ["b"]
     assert [member.leave_reason for member in pack.members({"a"})] == [LeaveReason.lost]
 
@@ -71,7 +74,7 @@ def test_only_members_that_train_run_out_of_time() -> None:
 
 def test_a_pause_is_kept_unless_the_job_must_leave_already() -> None:
     pack = ClaimedPack([claim("a"), claim("b", cancel_requested=True)], now=0.0)
-    pack.renewed(pack.progress(now=1.0), lost=(), cancel=(), pause={"a", "b"}, asked_at=1.0)
+    pack.renewed(pack.progress(now=1.0), replace(NOTHING, pause=frozenset({"a", "b"})), asked_at=1.0)
     assert [member.leave_reason for member in pack.members()] == [LeaveReason.pause, LeaveReason.cancel]
 
 
@@ -91,7 +94,7 @@ def test_checkpoints_are_sent_until_the_record_has_them() -> None:
     (beat,) = pack.progress(now=1.0)
     pack.add_checkpoint("a", third)
     assert beat.checkpoints == (first, second)
-    pack.renewed([beat], lost=(), cancel=(), pause=(), asked_at=1.0)
+    pack.renewed([beat], NOTHING, asked_at=1.0)
     assert [progress.checkpoints for progress in pack.progress(now=2.0)] == [(third,)]
     assert pack.members()[0].checkpoints == [third, second]
 
@@ -108,7 +111,7 @@ def test_a_requeued_job_may_end_its_epoch_within_its_patience() -> None:
 
 def test_a_paused_job_may_end_its_epoch_first() -> None:
     pack = ClaimedPack([claim("a")], now=0.0)
-    pack.renewed(pack.progress(now=1.0), lost=(), cancel=(), pause={"a"}, asked_at=1.0)
+    pack.renewed(pack.progress(now=1.0), replace(NOTHING, pause=frozenset({"a"})), asked_at=1.0)
     assert pack.due_to_leave({"a"}, now=1.0) == ["a"]
     assert pack.due_to_cancel({"a"}, now=1.0 + PAUSE_PATIENCE_S) == []
     assert pack.due_to_cancel({"a"}, now=1.5 + PAUSE_PATIENCE_S) == ["a"]
