@@ -100,7 +100,7 @@ class Worker:
         self._devices = tuple(device.name for device in devices)
         self._heartbeat = Heartbeat(store, worker=self.name, lease_s=settings.lease_s)
         doorbell = Doorbell(settings.broker_url)
-        self._reaper = Reaper(store, NotificationStore(engine), doorbell, lease_s=settings.lease_s)
+        self._reaper = Reaper(store, NotificationStore(engine), doorbell.ring, lease_s=settings.lease_s)
         self._files = files = MarkedFiles(files_at(settings.files_url), MarkStore(engine).known)
         self._space = DiskSpace(engine, files, settings.disk_reserve_mib, Path(tempfile.gettempdir()))
         self._sweeper = Sweeper(
@@ -128,7 +128,7 @@ class Worker:
         )
         self.slots = Slots([Supervisor(device, context) for device in devices])
         self._app = create_app(settings.broker_url)
-        tasks.register(self._app, self.slots)
+        tasks.register(self._app, self.slots.answer)
         self._pod = PodCost.of(settings.pod)
         self._stop_s = settings.stop_s
         self._leave_when_idle_s = leave_when_idle_s

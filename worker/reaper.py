@@ -5,8 +5,8 @@ Every worker runs one. The record decides by its own clock, so that any number o
 
 import logging
 import threading
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from store.errors import StoreError
 from store.leases import LeaseStore
@@ -22,24 +22,20 @@ UNNOTIFIED_S = 10.0
 """A job queued for so long without a bell has lost its own: the broker was down, or forgot."""
 
 
-class Bell(Protocol):
-    """What the reaper rings."""
-
-    def ring(self, *job_ids: str) -> bool:
-        """Ring for these jobs; False when the broker is down."""
-
-
 class Reaper:
     """Requeues jobs whose leases have ended.
 
     While the record was away, its disk was full, or this machine slept, no worker could renew its leases; nor could one
     before the record's clock was put forward. Then workers that live have a moment to renew them, or to give their jobs
     back uncharged, before leases are reaped.
+
+    `ring` sends a message for a job; it answers False when the broker is down.
     """
 
-    def __init__(self, store: LeaseStore, notifications: NotificationStore, doorbell: Bell, *, lease_s: float) -> None:
-        self._store, self._notifications = store, notifications
-        self._doorbell = doorbell
+    def __init__(
+        self, store: LeaseStore, notifications: NotificationStore, ring: Callable[[str], bool], *, lease_s: float
+    ) -> None:
+        self._store, self._notifications, self._ring = store, notifications, ring
         self.every_s = min(EVERY_S, lease_s / 4)
         self._record_was_away = False
         self._looked_at: datetime | None = None
@@ -55,7 +51,7 @@ class Reaper:
         rung = []
         # A job that was just taken from a dead worker has waited long enough.
         for job_id in self._notifications.unnotified(older_than_s=0.0 if reaped.requeued else UNNOTIFIED_S):
-            if not self._doorbell.ring(job_id):
+            if not self._ring(job_id):
                 break  # the broker is down: it will be as down for the next job
             rung.append(job_id)
         if rung:

@@ -134,12 +134,8 @@ def test_what_a_container_starts_is_there() -> None:
 
 
 def test_workers_listen_where_the_doorbell_rings() -> None:
-    class Idle:
-        def answer(self) -> None:
-            """Hears every bell."""
-
     app = create_app("redis://127.0.0.1:1/0")
-    register(app, Idle())
+    register(app, lambda: None)
     assert TASK in app.tasks
     assert app.conf.task_default_queue == QUEUE
     assert set(app.amqp.queues) == {QUEUE}
