@@ -1,4 +1,4 @@
-"""CheckpointFiles on their way between a trainer's folder and the file store."""
+"""Checkpoints on their way between a trainer's folder and the file store."""
 
 import hashlib
 from collections.abc import Iterable

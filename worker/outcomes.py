@@ -45,8 +45,6 @@ NOT_NOW_S = 30.0
 LATER = "it is not charged, and goes on from its checkpoint later"
 """How the history of a job ends that was given back so."""
 
-_REASONS = {"diverged": FailureReason.diverged}
-
 
 @dataclass(frozen=True)
 class Unstored:
@@ -84,7 +82,7 @@ class OutcomeWriter:
             elif ended.end == "unsaved":
                 self.not_now(pack, [job.id], "the disk is full: its worker could not write its model")
             else:
-                failure = ended.failure_reason or _REASONS.get(ended.end, FailureReason.error)
+                failure = ended.failure_reason or FailureReason.error
                 self.failed(pack, job, failure, ended.message or failure.sentence)
 
     def succeeded(self, pack: ClaimedPack, ends: Sequence[Ended], folder: Path) -> None:

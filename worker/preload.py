@@ -12,9 +12,6 @@ from store.signals import leave_to_parent
 
 from .devices import ONE_THREAD
 
-ENVIRONMENT = ONE_THREAD
-"""Set before PyTorch is imported; every trainer inherits it."""
-
 MODULES = (
     *("trainer.checkpoint", "trainer.export", "trainer.distributed", "trainer.runtime", "worker.child"),
     "numpy.random",  # what training imports at first use
@@ -32,7 +29,7 @@ def _remove_socket() -> None:
 gc.disable()  # it would look through what is imported again and again, for a seventh of the time
 os.setpgrp()  # Ctrl-C in a terminal is for the worker, which then ends its trainers in order
 leave_to_parent()
-os.environ.update(ENVIRONMENT)
+os.environ.update(ONE_THREAD)  # every trainer inherits it
 try:
     for module in MODULES:
         importlib.import_module(module)

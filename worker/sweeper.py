@@ -13,8 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from store.artifacts import ArtifactStore
 from store.checkpoints import CheckpointStore
 from store.errors import StoreError
-from store.files import Files
-from store.files.errors import may_pass
+from store.files import Files, may_pass
 from store.records import PublishedFile
 from store.uploads import FOLDER as UPLOADS
 from store.uploads import UploadStore

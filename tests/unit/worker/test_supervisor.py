@@ -183,7 +183,8 @@ def test_a_failure_of_one_member_is_its_own(bench: Bench) -> None:
     good, bad = bench.submit(SMALL, SMALL | {"learning_rate": 900.0})
 
     def script(trainer: Scripted, order: Order) -> list[Report | Exception]:
-        return [points(bad, 1), Ended(id=bad, end="diverged"), points(good, 1, 2, 3), done(trainer, good)]
+        diverged = Ended(id=bad, end="diverged", failure_reason=FailureReason.diverged)
+        return [points(bad, 1), diverged, points(good, 1, 2, 3), done(trainer, good)]
 
     bench.supervisor(script).drain()
     job = bench.store.get(bad, owner=None)
