@@ -114,6 +114,6 @@ def moment(text: str) -> datetime | None:
         return None
 
 
-def stamp(moment: datetime) -> str:
+def stamp(at: datetime) -> str:
     """A moment as milliseconds since 1970."""
-    return str(int(moment.timestamp() * 1000))
+    return str(int(at.timestamp() * 1000))

@@ -260,19 +260,20 @@ def plan_anew(connection: Connection) -> None:
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
     """One short transaction that writes. Raises `StoreUnavailableError` when the database does not answer."""
-    with _sentences(engine), engine.begin() as connection:
+    with _errors_of_ours(engine), engine.begin() as connection:
         yield connection
 
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """One short transaction that only reads. Raises `StoreUnavailableError` when the database does not answer."""
-    with _sentences(engine), engine.connect().execution_options(epochal_reading=True) as connection:
+    with _errors_of_ours(engine), engine.connect().execution_options(epochal_reading=True) as connection:
         yield connection
 
 
 @contextmanager
-def _sentences(engine: Engine) -> Iterator[None]:
+def _errors_of_ours(engine: Engine) -> Iterator[None]:
+    """Raise SQLAlchemy's errors as `StoreUnavailableError`, where the database is at fault and not the statement."""
     try:
         yield
     except PoolTimeoutError as error:

@@ -6,20 +6,18 @@ Where they agree, a lone member trains without a padding row. Only heavy steps a
 arithmetic; and they compare so many numbers that agreement is no chance.
 """
 
-from collections.abc import Callable, Collection
-from contextlib import AbstractContextManager
+from collections.abc import Collection
 
 import torch
 from torch import Tensor
 
+from .backprop import Casting
 from .gradients import gradients
 from .losses import Objective
 from .models import Network
 
 HEAVY_BATCH_FLOP = 10e6
 """A lighter batch is bound by launching operations, not by arithmetic: a padding row costs it little."""
-
-Casting = Callable[[], AbstractContextManager[object]]
 
 
 def is_batch_invariant(

@@ -11,7 +11,7 @@ from urllib.request import url2pathname
 
 from .addresses import split
 from .errors import BadFilesUrlError
-from .protocol import LEFT_AFTER_S, now_in, without_old_files
+from .protocol import now_in, without_old_files
 
 STAGING = ".making"
 
@@ -24,21 +24,20 @@ class LocalFiles:
             raise BadFilesUrlError(
                 f"EPOCHAL_FILES_URL: {url} names a machine. A folder has three slashes: file:///folder."
             )
-        self.folder: Path | None = _path(url)
-        self._root = _path(url)
+        self.folder = _path(url)
 
     def check(self) -> None:
         """Raise `BadFilesUrlError` unless this user can write to the folder."""
-        there = next(one for one in (self._root, *self._root.parents) if one.exists())
+        there = next(one for one in (self.folder, *self.folder.parents) if one.exists())
         if not os.access(there, os.W_OK | os.X_OK):
-            absent = "" if there == self._root else f"{self._root} is not there: is its disk mounted here? And "
+            absent = "" if there == self.folder else f"{self.folder} is not there: is its disk mounted here? And "
             raise BadFilesUrlError(
                 f"EPOCHAL_FILES_URL: {absent}this user cannot write to {there}. Change its owner or mode."
             )
 
     def uri(self, path: str) -> str:
         """The address of `path`, for the record."""
-        return (self._root / path).as_uri()
+        return (self.folder / path).as_uri()
 
     def put(self, path: str, content: bytes) -> None:
         """Store `content` under `path`."""
@@ -86,7 +85,7 @@ class LocalFiles:
 
     def staging_folder(self) -> Path:
         """A folder on the same disk, from which `adopt` moves files without a copy."""
-        staging = self._root / STAGING
+        staging = self.folder / STAGING
         staging.mkdir(parents=True, exist_ok=True)
         return without_old_files(staging)
 
@@ -102,10 +101,10 @@ class LocalFiles:
         with suppress(FileNotFoundError):
             shutil.rmtree(self._at(folder))
 
-    def delete_unfinished(self, after_s: float = LEFT_AFTER_S) -> None:
+    def delete_unfinished(self, after_s: float) -> None:
         """Delete old files of the staging folder; a half-written file beside its target is found by `below`."""
-        if (self._root / STAGING).exists():
-            without_old_files(self._root / STAGING, after_s)
+        if (self.folder / STAGING).exists():
+            without_old_files(self.folder / STAGING, after_s)
 
     def below(self, folder: str) -> list[str]:
         """Addresses of the files below `folder`."""
@@ -117,11 +116,11 @@ class LocalFiles:
         for uri in uris:
             with suppress(FileNotFoundError):  # another process has deleted it
                 written_at[uri] = self._at(uri).stat().st_mtime
-        before = now_in(self._root) - than_s if written_at else 0.0
+        before = now_in(self.folder) - than_s if written_at else 0.0
         return [uri for uri, at in written_at.items() if at <= before]
 
     def _at(self, path: str) -> Path:
-        return _path(path) if "://" in path else self._root / path
+        return _path(path) if "://" in path else self.folder / path
 
 
 def _path(url: str) -> Path:

@@ -23,7 +23,7 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, 
 
 from .addresses import split
 from .errors import BadFilesUrlError, FilesUnavailableError
-from .protocol import LEFT_AFTER_S, without_old_files
+from .protocol import without_old_files
 
 MIB = 2**20
 TRIES = 4
@@ -138,7 +138,7 @@ class S3Files:
             if failed := answer.get("Errors"):
                 raise FilesUnavailableError(f"S3 did not delete {len(failed)} files, {failed[0].get('Key')} first.")
 
-    def delete_unfinished(self, after_s: float = LEFT_AFTER_S) -> None:
+    def delete_unfinished(self, after_s: float) -> None:
         """Delete old files of the staging folder, and parts of large files that nobody has finished for a day."""
         without_old_files(self.staging_folder(), after_s)
         with self._answers(""):
