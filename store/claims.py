@@ -105,15 +105,12 @@ class ClaimStore:
                     passed_over.add(head.owner)
                     continue
                 tries += 1
-                if is_bracket(head.pack_key):
-                    left = self._left(connection, reached, head.owner, head.project_id)
-                    try:
-                        taken = _start_brackets(connection, slot, head, left, pack_limit)
-                    except NewerReleaseError:
-                        passed_over.add(head.owner)  # a worker of the newer release takes the bracket
-                        continue
-                else:
-                    taken = self._start_pack(connection, slot, reached, head, pack_limit)
+                start = self._start_brackets if is_bracket(head.pack_key) else self._start_pack
+                try:
+                    taken = start(connection, slot, reached, head, pack_limit)
+                except NewerReleaseError:
+                    passed_over.add(head.owner)  # a worker of the newer release takes it
+                    continue
             if taken:
                 return taken
         return []
@@ -178,6 +175,36 @@ class ClaimStore:
         left = self._left(connection, reached, head.owner, head.project_id)
         return _start(connection, slot, pack, _least(most, left), first=first)
 
+    def _start_brackets(
+        self,
+        connection: Connection,
+        slot: _Slot,
+        reached: Reached,
+        head: NextJob,
+        pack_limit: Callable[[JobSpec], int],
+    ) -> list[Claim]:
+        """Start all jobs of a bracket together: they are compared with each other.
+
+        Brackets of its sweep that wait train beside it: this slot's share of them, as long as no more jobs run than
+        their owner may have, and they fill no more than a few packs. Raises `NewerReleaseError` before a job starts.
+        """
+        beside = brackets_beside(connection, head.pack_key)
+        left = self._left(connection, reached, head.owner, head.project_id)
+        most = _least(PACKS_OF_BRACKETS * pack_limit(JobSpec.stored(head.spec)), left)
+        taken = _start_bracket(connection, slot, head.owner, head.pack_key)
+        started = {head.pack_key: taken}
+        if not taken:
+            return []
+        share = math.ceil((1 + len(beside)) / max(head.idle_slots, 1))
+        for pack_key, count in beside[: share - 1]:  # in one order, whoever claims: they are locked
+            if len(taken) + count <= most:
+                started[pack_key] = _start_bracket(connection, slot, head.owner, pack_key)
+                taken = [*taken, *started[pack_key]]
+        record_packs(connection, started, pack_limit)
+        if len(started) > 1:
+            _share_time_slice(connection, taken, taken[0].job_id)
+        return taken
+
     def _left(self, connection: Connection, reached: Reached, owner: str, project_id: str | None) -> int | None:
         """How many more jobs of the owner, and in the project, may run; None: any number."""
         return reached.left(connection, owner, project_id, self._limits.owner_running)
@@ -202,31 +229,6 @@ class ClaimStore:
                 owner_limit=self._limits.owner_running,
                 reached=self._quotas.reached(connection, kind_of(device)),
             )
-
-
-def _start_brackets(
-    connection: Connection, slot: _Slot, head: NextJob, left: int | None, pack_limit: Callable[[JobSpec], int]
-) -> list[Claim]:
-    """Start all jobs of a bracket together: they are compared with each other.
-
-    Brackets of its sweep that wait train beside it: this slot's share of them, as long as no more than `left` jobs
-    run, and they fill no more than a few packs. Raises `NewerReleaseError`, before a job has started.
-    """
-    beside = brackets_beside(connection, head.pack_key)
-    most = _least(PACKS_OF_BRACKETS * pack_limit(JobSpec.stored(head.spec)), left)
-    taken = _start_bracket(connection, slot, head.owner, head.pack_key)
-    started = {head.pack_key: taken}
-    if not taken:
-        return []
-    share = math.ceil((1 + len(beside)) / max(head.idle_slots, 1))
-    for pack_key, count in beside[: share - 1]:  # in one order, whoever claims: they are locked
-        if len(taken) + count <= most:
-            started[pack_key] = _start_bracket(connection, slot, head.owner, pack_key)
-            taken = [*taken, *started[pack_key]]
-    record_packs(connection, started, pack_limit)
-    if len(started) > 1:
-        _share_time_slice(connection, taken, taken[0].job_id)
-    return taken
 
 
 def _start_bracket(connection: Connection, slot: _Slot, owner: str, pack_key: str) -> list[Claim]:

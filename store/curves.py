@@ -146,29 +146,7 @@ def append_points(connection: Connection, news: Sequence[Progress]) -> None:
         metrics=JSON(),
         epochs_per_s=Double(),
     ).c
-    # Epochs that are trained again replace what an older attempt stored of them and of later epochs. Progress that is
-    # sent twice replaces itself.
-    void = select(_stored.job_id, _stored.attempt, _stored.first_epoch).where(
-        _stored.job_id == new.job_id,
-        _stored.first_epoch >= new.first_epoch,
-        or_(
-            _stored.attempt < new.attempt,
-            and_(_stored.attempt == new.attempt, _stored.first_epoch <= new.last_epoch),
-        ),
-    )
-    connection.execute(delete(CurveChunk).where(_chunk.in_(void)))
-    # So are the checkpoints of those epochs. A job may have begun before its newest checkpoint, because that could not
-    # be read at the time: it must not continue from it later, over a gap.
-    connection.execute(
-        update(Checkpoint)
-        .where(
-            Checkpoint.job_id == new.job_id,
-            Checkpoint.attempt < new.attempt,
-            Checkpoint.epoch >= new.first_epoch,
-            not_(Checkpoint.void),
-        )
-        .values(void=True)
-    )
+    _void_older(connection, new)
     connection.execute(
         insert(CurveChunk).from_select(
             ["job_id", "attempt", "first_epoch", "last_epoch", "columns", "at"],
@@ -180,6 +158,27 @@ def append_points(connection: Connection, news: Sequence[Progress]) -> None:
         .where(Job.id == new.job_id)
         .values(epoch=new.last_epoch, metrics=new.metrics, epochs_per_s=new.epochs_per_s, updated_at=now())
     )
+
+
+def _void_older(connection: Connection, new: Any) -> None:
+    """Delete the points that these new ones replace, and void the checkpoints after them.
+
+    Epochs that are trained again replace what an older attempt stored of them and of later epochs. Progress that is
+    sent twice replaces itself.
+    """
+    replaced = select(_stored.job_id, _stored.attempt, _stored.first_epoch).where(
+        _stored.job_id == new.job_id,
+        _stored.first_epoch >= new.first_epoch,
+        or_(
+            _stored.attempt < new.attempt,
+            and_(_stored.attempt == new.attempt, _stored.first_epoch <= new.last_epoch),
+        ),
+    )
+    connection.execute(delete(CurveChunk).where(_chunk.in_(replaced)))
+    # A job may have begun before its newest checkpoint, because that could not be read at the time: it must not
+    # continue from it later, over a gap.
+    later = and_(Checkpoint.job_id == new.job_id, Checkpoint.attempt < new.attempt, Checkpoint.epoch >= new.first_epoch)
+    connection.execute(update(Checkpoint).where(later, not_(Checkpoint.void)).values(void=True))
 
 
 def rewind(connection: Connection, epochs: Mapping[str, int]) -> None:
