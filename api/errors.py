@@ -18,28 +18,14 @@ from spec.views import Problem
 from store.errors import (
     BytesQuotaError,
     ClassroomFullError,
-    DatasetInUseError,
-    DatasetNotFoundError,
     IdempotencyMismatchError,
-    IllegalSweepStateError,
-    IllegalTransitionError,
-    JobNotFoundError,
-    JobOfSweepError,
-    LastAdminError,
-    MemberNotFoundError,
     NoSpaceError,
+    NoSuchRecordError,
     NotAMemberError,
     NotYoursError,
-    ProjectExistsError,
-    ProjectInUseError,
-    ProjectNotFoundError,
     QueueFullError,
+    StateForbidsError,
     StoreUnavailableError,
-    SweepNotFoundError,
-    UploadNotFoundError,
-    UploadOffsetError,
-    UserExistsError,
-    UserNotFoundError,
 )
 from store.files import FilesUnavailableError
 
@@ -156,32 +142,18 @@ class BadFieldsError(ApiError):
 
 
 _STORE: Mapping[type[Exception], HTTPStatus] = {
-    JobNotFoundError: HTTPStatus.NOT_FOUND,
-    JobOfSweepError: HTTPStatus.CONFLICT,
-    SweepNotFoundError: HTTPStatus.NOT_FOUND,
-    IllegalSweepStateError: HTTPStatus.CONFLICT,
-    DatasetNotFoundError: HTTPStatus.NOT_FOUND,
-    DatasetInUseError: HTTPStatus.CONFLICT,
+    NoSuchRecordError: HTTPStatus.NOT_FOUND,
+    StateForbidsError: HTTPStatus.CONFLICT,
     NotYoursError: HTTPStatus.FORBIDDEN,
     NotAMemberError: HTTPStatus.FORBIDDEN,
     BytesQuotaError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     NoSpaceError: HTTPStatus.INSUFFICIENT_STORAGE,
-    UserNotFoundError: HTTPStatus.NOT_FOUND,
-    UserExistsError: HTTPStatus.CONFLICT,
-    LastAdminError: HTTPStatus.CONFLICT,
-    ProjectNotFoundError: HTTPStatus.NOT_FOUND,
-    ProjectExistsError: HTTPStatus.CONFLICT,
-    ProjectInUseError: HTTPStatus.CONFLICT,
-    MemberNotFoundError: HTTPStatus.NOT_FOUND,
-    UploadNotFoundError: HTTPStatus.NOT_FOUND,
-    UploadOffsetError: HTTPStatus.CONFLICT,
-    IllegalTransitionError: HTTPStatus.CONFLICT,
     IdempotencyMismatchError: HTTPStatus.UNPROCESSABLE_ENTITY,
     QueueFullError: HTTPStatus.TOO_MANY_REQUESTS,
     ClassroomFullError: HTTPStatus.TOO_MANY_REQUESTS,
     StoreUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
 }
-"""Status codes of the record's errors."""
+"""Status codes of the record's errors, and of those that are a kind of one."""
 
 _RETRY_AFTER_S: Mapping[HTTPStatus, int] = {HTTPStatus.TOO_MANY_REQUESTS: 30, HTTPStatus.SERVICE_UNAVAILABLE: 5}
 """Seconds to wait before the next try: a full queue takes longer to clear than a database to come back."""

@@ -5,22 +5,30 @@ class StoreError(Exception):
     """The record could not do what was asked."""
 
 
-class JobNotFoundError(StoreError):
+class NoSuchRecordError(StoreError):
+    """There is no such thing in the record, or it is another owner's."""
+
+
+class StateForbidsError(StoreError):
+    """What the record has forbids the request."""
+
+
+class JobNotFoundError(NoSuchRecordError):
     """There is no such job, or it is another owner's."""
 
 
-class SweepNotFoundError(StoreError):
+class SweepNotFoundError(NoSuchRecordError):
     """There is no such sweep, or it is another owner's."""
 
 
-class IllegalSweepStateError(StoreError):
+class IllegalSweepStateError(StateForbidsError):
     """The sweep's state forbids it; `cure` says what can be done instead."""
 
     def __init__(self, state: str, request: str, cure: str) -> None:
         super().__init__(f"A sweep that {_state(state)} cannot be {request}: {cure}.")
 
 
-class JobOfSweepError(StoreError):
+class JobOfSweepError(StateForbidsError):
     """The job belongs to a sweep, which is asked as a whole."""
 
     def __init__(self, sweep_id: str, request: str) -> None:
@@ -31,26 +39,26 @@ class JobOfSweepError(StoreError):
         super().__init__(f"This job belongs to the sweep {sweep_id}, and cannot be {request} alone: {instead}.")
 
 
-class DatasetNotFoundError(StoreError):
+class DatasetNotFoundError(NoSuchRecordError):
     """There is no such data set, or it is another owner's."""
 
 
-class DatasetInUseError(StoreError):
+class DatasetInUseError(StateForbidsError):
     """Jobs that have not ended need the data set."""
 
 
-class UploadNotFoundError(StoreError):
+class UploadNotFoundError(NoSuchRecordError):
     """No upload of this file is under way, or it is another owner's."""
 
 
-class UploadOffsetError(StoreError):
+class UploadOffsetError(StateForbidsError):
     """The upload has other bytes than the request takes for granted."""
 
     def __init__(self, received: int, size: int) -> None:
         super().__init__(f"This upload has {received:,} of {size:,} bytes: ask for its offset, and go on from there.")
 
 
-class IllegalTransitionError(StoreError):
+class IllegalTransitionError(StateForbidsError):
     """The job's state forbids it; `cure` says what can be done instead."""
 
     def __init__(self, status: str, request: str, cure: str) -> None:
@@ -86,27 +94,27 @@ class NotYoursError(StoreError):
     """The row is another owner's, who shares it in a project to be read."""
 
 
-class UserNotFoundError(StoreError):
+class UserNotFoundError(NoSuchRecordError):
     """There is no such user."""
 
 
-class UserExistsError(StoreError):
+class UserExistsError(StateForbidsError):
     """A user has this name."""
 
 
-class LastAdminError(StoreError):
+class LastAdminError(StateForbidsError):
     """Nobody would administer the service."""
 
 
-class ProjectNotFoundError(StoreError):
+class ProjectNotFoundError(NoSuchRecordError):
     """There is no such project, or the asker is no member of it."""
 
 
-class ProjectExistsError(StoreError):
+class ProjectExistsError(StateForbidsError):
     """The name is taken."""
 
 
-class ProjectInUseError(StoreError):
+class ProjectInUseError(StateForbidsError):
     """Jobs of the project have not ended."""
 
 
@@ -114,7 +122,7 @@ class NotAMemberError(StoreError):
     """Who is no member of a project, or only reads in it, submits nothing to it."""
 
 
-class MemberNotFoundError(StoreError):
+class MemberNotFoundError(NoSuchRecordError):
     """The user is no member of the project."""
 
 
