@@ -16,7 +16,8 @@ from spec.counterfactuals import improvement_sweep, objective_of
 from spec.job import JobSpec
 from sweeps.improvement import Improvement, Tried, improvement, shown
 from trainer.callbacks import NullCallbacks
-from trainer.fit import Entry, Outcome, fit
+from trainer.fit import fit
+from trainer.member import Entry, Outcome
 from trainer.runtime import configure_process
 
 from .clock import Stopwatch

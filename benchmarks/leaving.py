@@ -12,7 +12,8 @@ from unittest.mock import patch
 import torch
 
 from spec.job import JobSpec
-from trainer.fit import Entry, fit
+from trainer.fit import fit
+from trainer.member import Entry
 from trainer.pack import Pack
 from trainer.runtime import configure_process
 

@@ -6,7 +6,8 @@ import torch
 
 from spec.job import JobSpec
 from trainer.callbacks import NullCallbacks
-from trainer.fit import Entry, Outcome, Point, fit
+from trainer.fit import fit
+from trainer.member import Entry, Outcome, Point
 from trainer.runtime import configure_process
 
 from .workloads import Trial, Workload

@@ -19,7 +19,8 @@ import torch
 from spec.job import JobSpec
 from spec.losses import Mse
 from trainer.data import Split, split
-from trainer.fit import Entry, fit
+from trainer.fit import fit
+from trainer.member import Entry
 from trainer.runtime import configure_process
 
 from .clock import Stopwatch

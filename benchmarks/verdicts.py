@@ -32,7 +32,8 @@ from spec.states import FailureReason
 from spec.verdict import Verdict, VerdictKind, judge
 from spec.views import Curve
 from trainer.callbacks import RecordingCallbacks
-from trainer.fit import Entry, fit
+from trainer.fit import fit
+from trainer.member import Entry
 from trainer.runtime import configure_process
 
 from .clock import Stopwatch

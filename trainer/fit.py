@@ -17,8 +17,6 @@ from .pack import Measured, Pack
 from .results import success
 from .sharding import SINGLE_PROCESS, Sharding
 
-__all__ = ["Callbacks", "Entry", "Outcome", "Point", "fit", "warm_up"]
-
 
 def fit(
     entries: Sequence[Entry],

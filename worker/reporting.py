@@ -36,7 +36,7 @@ from .messages import (
 
 if TYPE_CHECKING:
     from trainer.checkpoint import Checkpoint
-    from trainer.fit import Entry, Outcome, Point
+    from trainer.member import Entry, Outcome, Point
 
 POINTS_EVERY_S = 0.25
 """Points are sent four times a second: more would cost the training loop, less would make curves jerk."""
@@ -102,7 +102,7 @@ class SupervisorCallbacks:
     def enter(self, jobs: Sequence[Job]) -> list["Entry"]:
         """The trainer's entries for `jobs`, whose ends must be reported from now on."""
         from trainer.errors import TrainerError
-        from trainer.fit import Outcome
+        from trainer.member import Outcome
 
         self._jobs.update({job.id: job for job in jobs})
         self._watched |= {job.id: job.spec.live_boundary for job in jobs if job.spec.live_boundary is not None}
@@ -115,7 +115,7 @@ class SupervisorCallbacks:
         return entries
 
     def _entry(self, job: Job) -> "Entry":
-        from trainer.fit import Entry
+        from trainer.member import Entry
         from trainer.warm_start import read
 
         start = None if job.start is None else read(**dict(job.start))

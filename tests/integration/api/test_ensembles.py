@@ -28,7 +28,8 @@ from store.records import ArtifactRecord, Success
 from store.sweep_results import SweepResults
 from store.sweeps import SweepStore
 from trainer.export import save
-from trainer.fit import Entry, fit
+from trainer.fit import fit
+from trainer.member import Entry
 
 from ...unit.trainer.recording import Recorder
 from .conftest import JOBS, Service, is_problem

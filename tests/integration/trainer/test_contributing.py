@@ -25,7 +25,8 @@ from model.graph import graph
 from model.readme import readme
 from spec.job import JobSpec
 from trainer.callbacks import NullCallbacks
-from trainer.fit import Entry, fit
+from trainer.fit import fit
+from trainer.member import Entry
 
 outcomes = []
 

@@ -9,7 +9,8 @@ import torch
 from spec.lesson import Ending, Seen, lessons_in, read
 from spec.verdict import VerdictKind, judge
 from trainer.callbacks import RecordingCallbacks
-from trainer.fit import Entry, fit
+from trainer.fit import fit
+from trainer.member import Entry
 
 
 @pytest.mark.parametrize(("name", "file"), [pytest.param(*one, id=one[0]) for one in lessons_in()])

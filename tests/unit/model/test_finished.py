@@ -11,8 +11,9 @@ from model import PREPROCESSING, WEIGHTS
 from model.finished import Model
 from spec.job import JobSpec
 from trainer.export import save
-from trainer.fit import Entry, fit
+from trainer.fit import fit
 from trainer.losses import Objective
+from trainer.member import Entry
 
 from ..trainer.recording import Recorder
 

@@ -7,7 +7,8 @@ import torch
 
 from spec.job import JobSpec
 from trainer.checkpoint import Checkpoint, dump
-from trainer.fit import Entry, Outcome, Point, fit
+from trainer.fit import fit
+from trainer.member import Entry, Outcome, Point
 
 
 class Recorder:

@@ -10,7 +10,7 @@ import torch
 from spec.job import JobSpec
 from trainer.augmentation import WORDS, Augmentation
 from trainer.digests import Purpose
-from trainer.fit import Entry
+from trainer.member import Entry
 from trainer.random import bits, keys
 
 from .recording import Recorder, job, same, train

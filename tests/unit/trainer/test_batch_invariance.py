@@ -6,8 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from trainer.fit import Entry
-from trainer.member import Member
+from trainer.member import Entry, Member
 from trainer.models import Arrays, Masks, Network
 from trainer.pack import Pack
 

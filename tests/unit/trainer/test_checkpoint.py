@@ -16,7 +16,8 @@ from spec.states import StopReason
 from tests.examples import examples
 from trainer.checkpoint import FORMAT, NOTE, dump, load
 from trainer.errors import BadCheckpointError
-from trainer.fit import Entry, fit
+from trainer.fit import fit
+from trainer.member import Entry
 
 from .recording import Recorder, job, train
 

@@ -21,7 +21,8 @@ from trainer.data import Split, split
 from trainer.errors import BadDataError
 from trainer.evaluation import rows_on_gpu
 from trainer.export import save
-from trainer.fit import Entry, fit
+from trainer.fit import fit
+from trainer.member import Entry
 from trainer.rows import Rows, load
 from trainer.splits import NO_ROLES, divide
 

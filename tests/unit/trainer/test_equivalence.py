@@ -10,7 +10,7 @@ from spec.activations import Activation
 from spec.architectures import Initializer, hidden_layers
 from spec.job import JobSpec
 from tests.examples import examples
-from trainer.fit import Entry
+from trainer.member import Entry
 
 from .recording import Recorder, job, same, train
 

@@ -7,8 +7,9 @@ import torch
 
 from spec.job import JobSpec
 from spec.resources import DETERMINISTIC_MEMBERS
-from trainer.fit import Entry, fit
+from trainer.fit import fit
 from trainer.graphs import Eager
+from trainer.member import Entry
 
 from .recording import Recorder, job, same
 

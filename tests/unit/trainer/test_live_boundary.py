@@ -11,7 +11,8 @@ import torch
 from model.boundary import Boundary, frame
 from spec.job import JobSpec
 from trainer.callbacks import NullCallbacks
-from trainer.fit import Entry, Outcome, Point, fit
+from trainer.fit import fit
+from trainer.member import Entry, Outcome, Point
 
 
 class Drawing(NullCallbacks):

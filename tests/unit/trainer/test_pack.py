@@ -9,8 +9,7 @@ import torch
 
 from spec.job import JobSpec
 from trainer import pack as packs
-from trainer.fit import Entry
-from trainer.member import Member
+from trainer.member import Entry, Member
 
 from .recording import Recorder, job, train
 

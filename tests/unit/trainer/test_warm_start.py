@@ -10,7 +10,8 @@ from torch import nn
 from spec.job import JobSpec
 from trainer.errors import BadDataError
 from trainer.export import save
-from trainer.fit import Entry, fit
+from trainer.fit import fit
+from trainer.member import Entry
 from trainer.warm_start import WarmStart, read
 
 from .recording import Recorder, job, same, same_training, train

@@ -26,7 +26,7 @@ def received() -> Received:
 
 
 def test_points_travel_in_batches_four_times_a_second(received: Received, tmp_path: Path) -> None:
-    from trainer.fit import Point
+    from trainer.member import Point
 
     clock = Clock()
     callbacks = SupervisorCallbacks(Inbox(), received.reports, tmp_path, CHECKPOINT_S, clock)
@@ -41,7 +41,7 @@ def test_points_travel_in_batches_four_times_a_second(received: Received, tmp_pa
 
 
 def test_what_a_member_needs_is_sent_once_after_the_first_epoch(received: Received, tmp_path: Path) -> None:
-    from trainer.fit import Point
+    from trainer.member import Point
 
     callbacks = SupervisorCallbacks(Inbox(), received.reports, tmp_path, 60.0, Clock(), memory_used=lambda: 1001)
     for epoch in (1, 2):
