@@ -18,7 +18,7 @@ from .access import Access, Asker, changeable_by, demand_change, visible_to
 from .db import lock, now, reading, writing
 from .errors import BytesQuotaError, DatasetInUseError, DatasetNotFoundError, NotYoursError, ProjectNotFoundError
 from .projects import in_projects_of, project_ids
-from .records import dataset_id
+from .records import dataset_id, read
 from .states import has_ended
 from .tables import Dataset, DeletedDataset, Job, Project, Sweep, User
 
@@ -257,17 +257,5 @@ def _missing(dataset_id: str) -> DatasetNotFoundError:
 
 
 def _record(row: Row[*tuple[Any, ...]]) -> DatasetRecord:
-    return DatasetRecord(
-        id=row.id,
-        owner=row.owner,
-        project_id=row.project_id,
-        name=row.name,
-        version=row.version,
-        sha256=row.sha256,
-        table_sha256=row.table_sha256,
-        size=row.size,
-        rows=row.rows,
-        table=Schema.model_validate(row.columns),
-        profile=Profile.model_validate(row.profile),
-        created_at=row.created_at,
-    )
+    table, profile = Schema.model_validate(row.columns), Profile.model_validate(row.profile)
+    return read(DatasetRecord, row, table=table, profile=profile)

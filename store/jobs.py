@@ -35,6 +35,7 @@ from .records import (
     columns,
     listed,
     new_job,
+    read,
     record,
 )
 from .tables import Artifact, BestMetric, Job, JobEvent
@@ -163,14 +164,11 @@ class JobStore:
                 select(*fields).where(JobEvent.job_id == job_id, JobEvent.seq > after_seq).order_by(JobEvent.seq)
             ).all()
         return [
-            EventRecord(
-                seq=row.seq,
-                at=row.at,
+            read(
+                EventRecord,
+                row,
                 from_status=JobStatus(row.from_status) if row.from_status else None,
                 to_status=JobStatus(row.to_status),
-                attempt=row.attempt,
-                actor=row.actor,
-                reason=row.reason,
             )
             for row in rows
         ]

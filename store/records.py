@@ -1,9 +1,11 @@
 """What the record answers: frozen values, which any process may pass on."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from datetime import datetime
-from typing import Any
+from functools import cache
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import JSON, Dialect, Select, TypeDecorator, select, type_coerce
 from uuid_utils import uuid7
@@ -20,6 +22,11 @@ from .checkpoints import CheckpointRecord
 from .device_requests import device_request
 from .files import part
 from .tables import Job, Mirror
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Read = TypeVar("Read", bound="DataclassInstance")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -240,6 +247,20 @@ class PublishedFile:
     uri: str
 
 
+def read(kind: type[Read], row: Any, **otherwise: Any) -> Read:
+    """The record in a row, whose columns have the names of its fields; `otherwise` are fields that are not so."""
+    names, values = _columns(kind, tuple(otherwise))
+    return kind(**dict(zip(names, values(row), strict=True)), **otherwise)
+
+
+@cache
+def _columns(
+    kind: "type[DataclassInstance]", without: tuple[str, ...]
+) -> tuple[Sequence[str], Callable[[Any], tuple[Any, ...]]]:
+    names = [field.name for field in fields(kind) if field.name not in without]
+    return names, attrgetter(*names)
+
+
 JOBS: Select[Any] = select(Job.__table__, Mirror.run_id, Mirror.experiment_id).outerjoin(
     Mirror, Mirror.job_id == Job.id
 )
@@ -264,17 +285,9 @@ LISTED: Select[Any] = JOBS.with_only_columns(
 
 
 _NEWS = (
-    *("id", "owner", "name", "project", "project_id", "tags", "priority", "status", "stop_reason"),
-    *(
-        "failure_reason",
-        "failure_message",
-        "attempt",
-        "cancel_requested_at",
-        "pause_requested_at",
-        "epoch",
-        "epochs",
-        "epochs_per_s",
-    ),
+    *("id", "owner", "name", "project", "project_id", "tags", "priority", "status", "attempt"),
+    *("stop_reason", "failure_reason", "failure_message", "cancel_requested_at", "pause_requested_at"),
+    *("epoch", "epochs", "epochs_per_s"),
     *("metrics", "best_epoch", "best_metrics", "worker", "device", "pack_size", "sweep_id", "trial", "replicate"),
     *("created_at", "started_at", "finished_at", "updated_at"),
 )
@@ -289,42 +302,15 @@ def listed(row: Any) -> JobRecord:
 
 def record(row: Any, kind: type[JobSpec] = JobSpec) -> JobRecord:
     """The job in a row of `JOBS`, with a spec of this kind."""
-    return JobRecord(
-        id=row.id,
-        owner=row.owner,
-        name=row.name,
-        project=row.project,
-        project_id=row.project_id,
-        tags=row.tags,
+    return read(
+        JobRecord,
+        row,
         spec=kind.stored(row.spec),
-        pack_key=row.pack_key,
-        priority=row.priority,
         status=JobStatus(row.status),
-        attempt=row.attempt,
-        cancel_requested_at=row.cancel_requested_at,
-        pause_requested_at=row.pause_requested_at,
         stop_reason=StopReason.known(row.stop_reason),
         failure_reason=FailureReason(row.failure_reason) if row.failure_reason else None,
-        failure_message=row.failure_message,
-        epoch=row.epoch,
-        epochs=row.epochs,
-        epochs_per_s=row.epochs_per_s,
-        metrics=row.metrics,
-        best_epoch=row.best_epoch,
-        best_metrics=row.best_metrics,
-        worker=row.worker,
-        device=row.device,
-        pack_size=row.pack_size,
         mlflow_run_id=row.run_id,
         mlflow_experiment_id=row.experiment_id,
-        sweep_id=row.sweep_id,
-        trial=row.trial,
-        replicate=row.replicate,
-        replays=row.replays,
-        created_at=row.created_at,
-        started_at=row.started_at,
-        finished_at=row.finished_at,
-        updated_at=row.updated_at,
     )
 
 

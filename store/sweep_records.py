@@ -13,6 +13,8 @@ from spec.states import JobStatus, SweepState, TrialState
 from spec.sweep import SweepSpec
 from spec.views import Metrics
 
+from .records import read
+
 NOTHING_FOUND = "No configuration was trained to its end."
 LOST = (SweepState.cancelled, SweepState.failed)
 """The states of sweeps that ended before all was trained."""
@@ -82,38 +84,12 @@ class SweepCounts:
 
 def sweep_record(row: Any) -> SweepRecord:
     """The sweep in a row of its table."""
-    return SweepRecord(
-        id=row.id,
-        owner=row.owner,
-        project_id=row.project_id,
-        name=row.name,
-        spec=SweepSpec.stored(row.spec),
-        state=SweepState(row.state),
-        trials=row.trials,
-        generations=row.generations,
-        exhausted=row.exhausted,
-        message=row.message,
-        run_id=row.run_id,
-        replays=row.replays,
-        improves=row.improves,
-        created_at=row.created_at,
-        finished_at=row.finished_at,
-    )
+    return read(SweepRecord, row, spec=SweepSpec.stored(row.spec), state=SweepState(row.state))
 
 
 def trial_record(row: Any) -> TrialRecord:
     """The configuration in a row of its table."""
-    return TrialRecord(
-        number=row.number,
-        generation=row.generation,
-        configuration=row.configuration,
-        digest=row.digest,
-        state=TrialState(row.state),
-        score=row.score,
-        deviation=row.deviation,
-        metrics=row.metrics,
-        epochs=row.epochs,
-    )
+    return read(TrialRecord, row, state=TrialState(row.state))
 
 
 def scores_of(jobs: Sequence[Row[Any]], objective: Monitor) -> list[float]:

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Engine, case, delete, func, insert, select, u
 
 from .access import Asker, visible_to
 from .db import now, reading, writing
+from .records import read
 from .tables import Job, Lease, Worker
 
 WORKER_LIVES_S = 30.0
@@ -98,15 +99,4 @@ def live_workers(connection: Connection) -> list[WorkerRecord]:
     rows = connection.execute(
         select(Worker.__table__).where(Worker.seen_at > now(-WORKER_LIVES_S)).order_by(Worker.id)
     ).all()
-    return [
-        WorkerRecord(
-            id=row.id,
-            host=row.host,
-            pid=row.pid,
-            devices=tuple(row.devices),
-            free_devices=tuple(row.free_devices),
-            seen_at=row.seen_at,
-            clock_ahead_s=row.clock_ahead_s,
-        )
-        for row in rows
-    ]
+    return [read(WorkerRecord, row, devices=tuple(row.devices), free_devices=tuple(row.free_devices)) for row in rows]
