@@ -60,7 +60,7 @@ class JobServices:
         """
         self.space.demand()
         submitted = self.store.submit(specs, owner=owner, idempotency=idempotency, replays=replays, most=most)
-        if not submitted.replayed:
+        if not submitted.is_repeat:
             self.failpoints.reach("submitted")
             self.doorbell.ring(*(job.id for job in submitted.jobs))
             self.failpoints.reach("rung")

@@ -49,7 +49,7 @@ def submit() -> Response:
     """Store a job and wake a worker."""
     services, submitted = service(JobServices), _submitted([_asked()], [""])
     view = services.brief(submitted.jobs[0], services.warnings(submitted.jobs))
-    answer = json_response(view, 200 if submitted.replayed else 201)
+    answer = json_response(view, 200 if submitted.is_repeat else 201)
     answer.headers["Location"] = f"{PREFIX}/jobs/{view.id}"
     return answer
 
@@ -62,7 +62,7 @@ def submit_many() -> Response:
     paths = [f"jobs.{index}." for index in range(len(bulk.jobs))]
     submitted = _submitted(bulk.jobs, paths)
     ids = BulkIds(ids=[job.id for job in submitted.jobs], warnings=services.warnings(submitted.jobs))
-    return json_response(ids, 200 if submitted.replayed else 201)
+    return json_response(ids, 200 if submitted.is_repeat else 201)
 
 
 @jobs.post("/cancel")
@@ -164,7 +164,7 @@ def fetch_file(job_id: UUID, name: str) -> Response:
 def _submitted(specs: Sequence[JobSpec], paths: Sequence[str]) -> Submitted:
     """Store the jobs, all or none; a guest has a few small ones. Those of a repeated request are not checked again."""
     who, services, key = principal(), service(JobServices), idempotency(specs)
-    if key is not None and (known := services.store.replay(key, owner=who.owner)) is not None:
+    if key is not None and (known := services.store.answered(key, owner=who.owner)) is not None:
         return known
     specs = _resolved(specs, paths)
     if who.is_guest:

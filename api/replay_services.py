@@ -29,7 +29,7 @@ class ReplayServices:
 
     def job(self, job: JobRecord, idempotency: Idempotency | None) -> Submitted:
         """A new job of its owner with the same spec. Raises `IllegalTransitionError` when nothing can be compared."""
-        if idempotency is not None and (known := self.jobs.store.replay(idempotency, owner=job.owner)) is not None:
+        if idempotency is not None and (known := self.jobs.store.answered(idempotency, owner=job.owner)) is not None:
             return known
         if job.status not in FINISHED:
             raise IllegalTransitionError(job.status.value, "replayed", "wait until it has ended")
@@ -61,7 +61,7 @@ class ReplayServices:
 
         Raises `IllegalSweepStateError` unless it has finished.
         """
-        if idempotency is not None and (known := self.sweeps.replay(idempotency, owner=sweep.owner)) is not None:
+        if idempotency is not None and (known := self.sweeps.answered(idempotency, owner=sweep.owner)) is not None:
             return known, True
         if sweep.state is not SweepState.finished:
             raise IllegalSweepStateError(sweep.state.value, "replayed", "only those that have finished are")

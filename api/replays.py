@@ -28,7 +28,7 @@ def replay_job(job_id: UUID) -> Response:
     job = changeable_job(job_id)
     submitted = service(ReplayServices).job(job, idempotency([]))
     [made] = submitted.jobs
-    answer = json_response(service(JobServices).brief(made), 200 if submitted.replayed else 201)
+    answer = json_response(service(JobServices).brief(made), 200 if submitted.is_repeat else 201)
     answer.headers["Location"] = f"{PREFIX}/jobs/{made.id}"
     return answer
 
@@ -45,8 +45,8 @@ def compared_job(job_id: UUID) -> Response:
 def replay_sweep(sweep_id: UUID) -> Response:
     """Submit a sweep with the same spec, which knows what it replays."""
     sweep = changeable_sweep(sweep_id)
-    made, replayed = service(ReplayServices).sweep(sweep, idempotency([]))
-    answer = json_response(service(SweepServices).full(made), 200 if replayed else 201)
+    made, is_repeat = service(ReplayServices).sweep(sweep, idempotency([]))
+    answer = json_response(service(SweepServices).full(made), 200 if is_repeat else 201)
     answer.headers["Location"] = f"{PREFIX}/sweeps/{made.id}"
     return answer
 

@@ -47,7 +47,7 @@ class SweepServices:
 
     def submit(self, spec: SweepSpec, asker: Principal, idempotency: Idempotency | None) -> tuple[SweepRecord, bool]:
         """The stored sweep, and whether the same request had stored it before. Raises `BadFieldsError`."""
-        if idempotency is not None and (known := self.store.replay(idempotency, owner=asker.owner)) is not None:
+        if idempotency is not None and (known := self.store.answered(idempotency, owner=asker.owner)) is not None:
             return known, True
         resolved = self.resolve(spec, asker)
         sampled(resolved)

@@ -43,8 +43,8 @@ sweeps = Blueprint("sweeps", __name__, url_prefix=f"{PREFIX}/sweeps")
 def submit() -> Response:
     """Store a sweep; its controller proposes the first configurations within a second."""
     spec, services, who = parse(SweepSpec, read_json(request)), service(SweepServices), principal()
-    sweep, replayed = services.submit(spec, who, idempotency([spec]))
-    answer = json_response(services.full(sweep), 200 if replayed else 201)
+    sweep, is_repeat = services.submit(spec, who, idempotency([spec]))
+    answer = json_response(services.full(sweep), 200 if is_repeat else 201)
     answer.headers["Location"] = f"{PREFIX}/sweeps/{sweep.id}"
     return answer
 

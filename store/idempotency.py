@@ -39,7 +39,7 @@ def answered_jobs(connection: Connection, owner: str, idempotency: Idempotency) 
     found = {row.id: record(row) for row in connection.execute(JOBS.where(in_values(connection, Job.id, ids)))}
     if missing := next((job_id for job_id in ids if job_id not in found), None):
         raise JobNotFoundError(f"Job {missing} of this Idempotency-Key was deleted: submit it with another key.")
-    return Submitted([found[job_id] for job_id in ids], replayed=True)
+    return Submitted([found[job_id] for job_id in ids], is_repeat=True)
 
 
 def remember(connection: Connection, owner: str, idempotency: Idempotency, ids: Sequence[str]) -> None:

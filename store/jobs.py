@@ -77,7 +77,7 @@ class JobStore:
         so many may not wait or be under way, `NotAMemberError` when a project is shared by others, and
         `DatasetNotFoundError` when an uploaded data set is gone: it cannot go while the job waits.
         """
-        if idempotency is not None and (known := self.replay(idempotency, owner=owner)) is not None:
+        if idempotency is not None and (known := self.answered(idempotency, owner=owner)) is not None:
             return known
         with reading(self._engine) as connection:
             at = connection.execute(select(now())).scalar_one()
@@ -94,14 +94,14 @@ class JobStore:
                     remember(connection, owner, idempotency, [job.id for job in jobs])
                 enter(connection, rows, actor=owner)
         except IntegrityError:
-            known = None if idempotency is None else self.replay(idempotency, owner=owner)
+            known = None if idempotency is None else self.answered(idempotency, owner=owner)
             if known is None:
                 raise
             return known  # another request with this key was a moment faster
         self._capacity.taken(len(jobs))
-        return Submitted(jobs, replayed=False)
+        return Submitted(jobs, is_repeat=False)
 
-    def replay(self, idempotency: Idempotency, *, owner: str) -> Submitted | None:
+    def answered(self, idempotency: Idempotency, *, owner: str) -> Submitted | None:
         """The jobs that a request with this key made before. Raises as `answered_jobs` does."""
         with reading(self._engine) as connection:
             return answered_jobs(connection, owner, idempotency)

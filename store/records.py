@@ -89,7 +89,7 @@ class Submitted:
     """Jobs that a request made now, or when it was first sent."""
 
     jobs: list[JobRecord]
-    replayed: bool
+    is_repeat: bool
 
 
 @dataclass(frozen=True)

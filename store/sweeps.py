@@ -62,7 +62,7 @@ class SweepStore:
                 if idempotency is not None:
                     remember(connection, owner, idempotency, [sweep_id])
         except IntegrityError:
-            known = None if idempotency is None else self.replay(idempotency, owner=owner)
+            known = None if idempotency is None else self.answered(idempotency, owner=owner)
             if known is None:
                 raise
             return known  # another request with this key was a moment faster
@@ -81,7 +81,7 @@ class SweepStore:
             sweep_id = _insert(connection, spec, owner=owner, improves=job_id)
         return self.get(sweep_id, owner=owner), True
 
-    def replay(self, idempotency: Idempotency, *, owner: str) -> SweepRecord | None:
+    def answered(self, idempotency: Idempotency, *, owner: str) -> SweepRecord | None:
         """The sweep that a request with this key made before. Raises `IdempotencyMismatchError`."""
         with reading(self._engine) as connection:
             ids = answered(connection, owner, idempotency)

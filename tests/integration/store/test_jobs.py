@@ -96,7 +96,7 @@ def test_the_same_key_with_the_same_body_answers_with_the_same_job(store: Record
     key = Idempotency("k", "digest")
     first, again = (store.submit([spec()], owner="ada", idempotency=key) for _ in range(2))
     assert [made.id for made in again.jobs] == [made.id for made in first.jobs]
-    assert (first.replayed, again.replayed) == (False, True)
+    assert (first.is_repeat, again.is_repeat) == (False, True)
 
 
 def test_the_same_key_with_another_body_is_refused_and_stores_nothing(store: Record) -> None:
@@ -112,7 +112,7 @@ def test_a_key_is_known_for_seven_days(store: Record, engine: Engine) -> None:
         with db.writing(engine) as connection:
             mine = IdempotencyRow.key == key
             connection.execute(update(IdempotencyRow).where(mine).values(at=db.now(-days * 86_400.0)))
-    assert store.submit([spec()], owner="ada", idempotency=Idempotency("k", "digest")).replayed
+    assert store.submit([spec()], owner="ada", idempotency=Idempotency("k", "digest")).is_repeat
     store.submit([spec()], owner="ada", idempotency=Idempotency("new", "digest"))
     with db.reading(engine) as connection:
         assert set(connection.execute(select(IdempotencyRow.key)).scalars()) == {"k", "new"}
@@ -120,7 +120,7 @@ def test_a_key_is_known_for_seven_days(store: Record, engine: Engine) -> None:
 
 def test_owners_may_use_the_same_key(store: Record) -> None:
     for owner in ("ada", "bob"):
-        assert not store.submit([spec()], owner=owner, idempotency=Idempotency("k", owner)).replayed
+        assert not store.submit([spec()], owner=owner, idempotency=Idempotency("k", owner)).is_repeat
 
 
 def test_requests_with_one_key_at_the_same_moment_make_one_job(store: Record) -> None:

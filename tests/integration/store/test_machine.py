@@ -164,7 +164,7 @@ class Machine(RuleBasedStateMachine):
     def submit_again(self, known: tuple[Idempotency, JobSpec, str], worker: str) -> str:
         key, spec, job_id = known
         again = self.stores[worker].submit([spec], owner="ada", idempotency=key)
-        assert ([job.id for job in again.jobs], again.replayed) == ([job_id], True)
+        assert ([job.id for job in again.jobs], again.is_repeat) == ([job_id], True)
         return job_id
 
     @rule(job_id=jobs)
