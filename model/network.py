@@ -46,8 +46,7 @@ class ForwardPass(ABC, Generic[Value]):
 
     def __init__(self, spec: JobSpec, image: tuple[int, int, int] | None) -> None:
         self._spec, self._image = spec, image
-        self._hidden = hidden_layers(spec.architecture)
-        self._activations = spec.activation if isinstance(spec.activation, tuple) else (spec.activation,) * self._hidden
+        self._hidden, self._activations = hidden_layers(spec.architecture), spec.activations
         self._normalization = getattr(spec.architecture, "normalization", Normalization.none)
 
     def run(self, x: Value) -> Value:

@@ -127,12 +127,11 @@ def _norm(shape: tuple[int, ...], kind: Normalization) -> str:
 
 def _forward(spec: JobSpec, info: DatasetInfo, layers: int, normalized: bool) -> list[str]:
     hidden = layers - 1
-    names = spec.activation if isinstance(spec.activation, tuple) else (spec.activation,) * hidden
     convolutions = len(spec.architecture.channels) if isinstance(spec.architecture, Cnn) else 0
     lines = [f"x = x.reshape(-1, {', '.join(map(str, info.image or ()))})"] if convolutions else []
     for index in range(hidden):
         call = f"self.layers[{index}](x)"
-        call = names[index].pytorch.format(f"self.norms[{index}]({call})" if normalized else call)
+        call = spec.activations[index].pytorch.format(f"self.norms[{index}]({call})" if normalized else call)
         residual = isinstance(spec.architecture, ResMlp) and index > 0
         lines.append(f"x = x + {call}" if residual else f"x = {call}")
         if index < convolutions and isinstance(spec.architecture, Cnn) and spec.architecture.pooling != "none":

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from .activations import Activation
-from .architectures import Architecture, Initializer, Matrix, Mlp, Numbers
+from .architectures import Architecture, Initializer, Matrix, Mlp, Numbers, hidden_layers
 from .augmentation import Augmentation
 from .base import Count, Fraction, Frozen, Real
 from .checks import check_against, check_fields
@@ -340,6 +340,12 @@ class JobSpec(Frozen):
         """The same job on `dataset`. Raises `ValidationError` if the job does not fit it."""
         asked = {name: getattr(self, name) for name in self.model_fields_set}
         return self.model_validate({**asked, "dataset": dataset})
+
+    @property
+    def activations(self) -> tuple[Activation, ...]:
+        """The activation of each hidden layer."""
+        one = self.activation
+        return one if isinstance(one, tuple) else (one,) * hidden_layers(self.architecture)
 
     @property
     def monitored(self) -> Monitor:

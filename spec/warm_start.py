@@ -10,7 +10,7 @@ from uuid import UUID
 from pydantic import AfterValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from .architectures import by_layer, layer_shapes
+from .architectures import layer_shapes
 from .base import fault
 from .dataset import DatasetInfo
 
@@ -49,7 +49,7 @@ def check_network(spec: "JobSpec", base: "JobSpec") -> None:
         wanted, given = getattr(theirs, name), getattr(ours, name)
         if given != wanted:
             raise _differs(f"architecture.{name}", wanted, given)
-    if by_layer(spec.activation, spec.architecture) != by_layer(base.activation, base.architecture):
+    if spec.activations != base.activations:
         raise _differs("activation", base.activation, spec.activation)
     if spec.loss.traits.link is not base.loss.traits.link:
         outputs = "its outputs mean something else"

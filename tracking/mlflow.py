@@ -117,14 +117,14 @@ class Mlflow:
         """The experiment of a project. One that is missing is created, one that was deleted is restored."""
         found = self._find_experiment(name) or self._create_experiment(name)
         if found["lifecycle_stage"] == "deleted":
-            self._call("POST", "experiments/restore", {"experiment_id": found["experiment_id"]})
+            self._post("experiments/restore", {"experiment_id": found["experiment_id"]})
         return Experiment(str(found["experiment_id"]), name, int(found.get("creation_time", 0)), _tags(found))
 
     def _create_experiment(self, project: str) -> Mapping[str, Any]:
         refusal: MlflowError | None = None
         for name in (project, f"{project} (project)"):  # a person may have given the first to another project's
             try:
-                self._call("POST", "experiments/create", {"name": name, "tags": _pairs({PROJECT_TAG: project})})
+                self._post("experiments/create", {"name": name, "tags": _pairs({PROJECT_TAG: project})})
             except MlflowUnreachableError:
                 raise
             except MlflowError as error:
@@ -138,13 +138,13 @@ class Mlflow:
     def tag_experiment(self, experiment_id: str, key: str, value: str) -> None:
         """Set a tag of the experiment."""
         body = {"experiment_id": experiment_id, "key": key, "value": value}
-        self._call("POST", "experiments/set-experiment-tag", body)
+        self._post("experiments/set-experiment-tag", body)
 
     def _find_experiment(self, project: str) -> Mapping[str, Any] | None:
         """The oldest experiment with the project's tag, or the one of its name, unless that is another project's."""
         which = f"tags.`{PROJECT_TAG}` = '{project}'"
         body = {"filter": which, "view_type": "ALL", "max_results": 1, "order_by": ["creation_time ASC"]}
-        tagged: Sequence[Mapping[str, Any]] = self._call("POST", "experiments/search", body).get("experiments", [])
+        tagged: Sequence[Mapping[str, Any]] = self._post("experiments/search", body).get("experiments", [])
         if tagged:
             return tagged[0]
         answer = self._send("GET", "experiments/get-by-name", params={"experiment_name": project})
@@ -166,12 +166,12 @@ class Mlflow:
             "run_view_type": "ACTIVE_ONLY",
             "order_by": ["attributes.start_time ASC"],
         }
-        return [_run(run) for run in self._call("POST", "runs/search", body).get("runs", [])]
+        return [_run(run) for run in self._post("runs/search", body).get("runs", [])]
 
     def create_run(self, experiment_id: str, name: str, started_ms: int, tags: Mapping[str, str]) -> Run:
         """A new run."""
         body = {"experiment_id": experiment_id, "run_name": name, "start_time": started_ms, "tags": _pairs(tags)}
-        return _run(self._call("POST", "runs/create", body)["run"])
+        return _run(self._post("runs/create", body)["run"])
 
     def run(self, run_id: str) -> Run:
         """The run of this id, also if it is deleted. Raises `MlflowMissingError`."""
@@ -185,7 +185,7 @@ class Mlflow:
         run = self.run(run_id)
         if run.deleted:
             log.info("the run of %s was deleted in MLflow, and is restored", whose)
-            self._call("POST", "runs/restore", {"run_id": run_id})
+            self._post("runs/restore", {"run_id": run_id})
         return run
 
     def delete_others(self, run: Run, experiment_id: str, tag: str, value: str) -> None:
@@ -197,7 +197,7 @@ class Mlflow:
 
     def delete_run(self, run_id: str) -> None:
         """Mark the run as deleted; MLflow's own garbage collection removes it."""
-        self._call("POST", "runs/delete", {"run_id": run_id})
+        self._post("runs/delete", {"run_id": run_id})
 
     def log(
         self,
@@ -223,27 +223,27 @@ class Mlflow:
                 for point in some
             ]
             body = {"run_id": run_id, "metrics": values, "params": parts, "tags": texts}
-            self._call("POST", "runs/log-batch", body)
+            self._post("runs/log-batch", body)
 
     def log_input(self, run_id: str, dataset: Dataset) -> None:
         """Make a data set the input of a run; the same again changes nothing."""
         context = {"key": "mlflow.data.context", "value": "training"}
         body = {"run_id": run_id, "datasets": [{"tags": [context], "dataset": asdict(dataset)}]}
         try:
-            self._call("POST", "runs/log-inputs", body)
+            self._post("runs/log-inputs", body)
         except MlflowUnreachableError:
             raise
         except MlflowError:  # it fails when another run of the experiment brings the same data set at the same moment
-            self._call("POST", "runs/log-inputs", body)
+            self._post("runs/log-inputs", body)
 
     def update(self, run_id: str, name: str, status: str, ended_ms: int | None = None) -> None:
         """Set the run's name, its end if it has one, and its status: RUNNING, SCHEDULED, FINISHED, FAILED or KILLED."""
         end = ended_ms or 0  # without a time, MLflow would keep the end of an earlier attempt
-        self._call("POST", "runs/update", {"run_id": run_id, "run_name": name, "status": status, "end_time": end})
+        self._post("runs/update", {"run_id": run_id, "run_name": name, "status": status, "end_time": end})
 
     def untag(self, run_id: str, tag: str) -> None:
         """Delete a tag of the run."""
-        self._call("POST", "runs/delete-tag", {"run_id": run_id, "key": tag})
+        self._post("runs/delete-tag", {"run_id": run_id, "key": tag})
 
     def upload(self, run: Run, name: str, content: bytes) -> None:
         """Store an artifact of the run through the server."""
@@ -268,8 +268,8 @@ class Mlflow:
             raise MlflowUnreachableError(f"{name} could not be uploaded: {error!r}") from error
         self._read(answer)
 
-    def _call(self, method: str, action: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
-        return self._read(self._send(method, action, json=body))
+    def _post(self, action: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        return self._read(self._send("POST", action, json=body))
 
     def _send(self, method: str, action: str, **options: Any) -> httpx.Response:
         try:

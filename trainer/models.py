@@ -107,8 +107,7 @@ class Network:
                     running[f"norms.{index}.running_mean"] = running[f"norms.{index}.running_var"] = shape[:1]
         self.parameters = RowLayout.of(shapes)
         self.running = RowLayout.of(running)
-        names = spec.activation if isinstance(spec.activation, tuple) else (spec.activation,) * self.hidden
-        self.activations = [ACTIVATIONS[name] for name in names]
+        self.activations = [ACTIVATIONS[one] for one in spec.activations]
         self.dropout_sites = self._find_dropout_sites()
         self._forward = {Perceptron: self._mlp, Mlp: self._mlp, ResMlp: self._resmlp, Cnn: self._cnn}[
             type(architecture)
