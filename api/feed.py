@@ -19,7 +19,7 @@ from .openapi import documented
 from .parsing import parse_query
 from .queries import FeedQuery
 from .services import service
-from .stream import HEARTBEAT_S, OpenStreams, ReaderCheck
+from .stream import AWAY, BEGIN, HEARTBEAT, HEARTBEAT_S, OpenStreams, ReaderCheck
 from .sweep_services import SweepServices
 
 log = logging.getLogger(__name__)
@@ -27,7 +27,6 @@ log = logging.getLogger(__name__)
 POLL_S = 1.0
 KEPT = 60
 """Batches that are kept for readers that are slow; one that is slower loads its list again."""
-AWAY = ": the database does not answer; this stream goes on when it does\n\n"
 
 
 @dataclass(frozen=True)
@@ -105,7 +104,7 @@ class Feed:
                 self._polls = True
                 threading.Thread(target=self._run, name="feed", daemon=True).start()
         try:
-            yield "retry: 1000\n\n"
+            yield BEGIN
             yield from self._missed(reader, last)
             sent_at = clock()
             while not self._ends:
@@ -122,7 +121,7 @@ class Feed:
                         yield text
                 if clock() - sent_at >= HEARTBEAT_S:
                     sent_at = clock()
-                    yield f"id: {batches[-1].id}\n: heartbeat\n\n" if batches else ": heartbeat\n\n"
+                    yield f"id: {batches[-1].id}\n{HEARTBEAT}" if batches else HEARTBEAT
         finally:
             with self._news:
                 self._readers -= 1

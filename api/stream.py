@@ -42,6 +42,11 @@ HEARTBEAT_S = 15.0
 READER_S = 5.0
 """So long a stream may go on after its reader was signed out, or has other rights."""
 
+BEGIN = "retry: 1000\n\n"
+"""What every stream sends first: a browser comes back a second after it was cut off."""
+HEARTBEAT = ": heartbeat\n\n"
+AWAY = ": the database does not answer; this stream goes on when it does\n\n"
+
 
 @dataclass(frozen=True)
 class Tail:
@@ -134,7 +139,7 @@ class JobStream:
 
     def __iter__(self) -> Iterator[str]:
         """Events as text, until the job has ended; a comment every 15 s keeps the connection open."""
-        yield "retry: 1000\n\n"
+        yield BEGIN
         sent_at = self._clock()
         while True:
             self._check()
@@ -144,7 +149,7 @@ class JobStream:
                     self._seq, self._epoch, sent_at = tail.seq, tail.epoch, self._clock()
                     yield tail.text
             except StoreUnavailableError:
-                yield ": the database does not answer; this stream goes on when it does\n\n"
+                yield AWAY
                 self._sleep(5 * POLL_S)
                 continue
             job = tail.job
@@ -156,7 +161,7 @@ class JobStream:
                 return
             if self._clock() - sent_at >= HEARTBEAT_S:
                 sent_at = self._clock()
-                yield ": heartbeat\n\n"
+                yield HEARTBEAT
             for text in self._shown(self._pause()):
                 sent_at = self._clock()
                 yield text

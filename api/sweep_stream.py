@@ -14,7 +14,7 @@ from .auth import principal, still_let_in
 from .openapi import documented
 from .services import service
 from .shared import Shared
-from .stream import HEARTBEAT_S, OpenStreams, ReaderCheck
+from .stream import AWAY, BEGIN, HEARTBEAT, HEARTBEAT_S, OpenStreams, ReaderCheck
 from .sweep_services import SweepServices
 from .sweeps import visible_sweep
 
@@ -54,7 +54,7 @@ class SweepStream:
 
     def __iter__(self) -> Iterator[str]:
         """Events as text, until the sweep has ended; a comment every 15 s keeps the connection open."""
-        yield "retry: 1000\n\n"
+        yield BEGIN
         sent_at, sent = self._clock(), ""
         while True:
             self._check()
@@ -62,7 +62,7 @@ class SweepStream:
             try:
                 progress = self._shared.of(self._sweep_id)
             except StoreUnavailableError:
-                yield ": the database does not answer; this stream goes on when it does\n\n"
+                yield AWAY
                 self._sleep(5 * POLL_S)
                 continue
             if (data := progress.model_dump_json()) != sent:
@@ -73,7 +73,7 @@ class SweepStream:
                 return
             if self._clock() - sent_at >= HEARTBEAT_S:
                 sent_at = self._clock()
-                yield ": heartbeat\n\n"
+                yield HEARTBEAT
             self._sleep(max(POLL_S, self._pause(), SHARE * (self._clock() - asked_at)))
 
 
