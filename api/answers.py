@@ -124,19 +124,8 @@ def event_view(event: EventRecord) -> EventView:
 def _news(job: Any) -> dict[str, Any]:
     """The fields of `JobNews`, of a record or a row."""
     same = (
-        *(
-            "id",
-            "owner",
-            "name",
-            "project",
-            "priority",
-            "status",
-            "attempt",
-            "metrics",
-            "worker",
-            "device",
-        ),
-        *("pack_size", "created_at", "started_at", "finished_at", "updated_at"),
+        *("id", "owner", "name", "project", "priority", "status", "attempt", "metrics"),
+        *("worker", "device", "pack_size", "created_at", "started_at", "finished_at", "updated_at"),
     )
     return {
         **{name: getattr(job, name) for name in same},
