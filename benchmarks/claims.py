@@ -127,7 +127,9 @@ def _meet(barrier: Barrier) -> None:
 def _claim(url: str, seconds: float, number: int) -> Claimed:
     """Claim pack after pack. The first claim is not timed, because it loads code and plans statements."""
     engine = db.connect(url)
-    claim = partial(ClaimStore(engine).claim, worker=f"claimer-{number}", device="cpu", limit=PACK, lease_s=LEASE_S)
+    claim = partial(
+        ClaimStore(engine).claim, worker=f"claimer-{number}", device="cpu", limit=lambda _: PACK, lease_s=LEASE_S
+    )
     job_ids, lasted = list[str](), list[float]()
     claim()
     meter = Meter(engine)
@@ -187,7 +189,7 @@ def explain(engine: Engine) -> set[str]:
         statements.append((statement, parameters))
 
     event.listen(engine, "before_cursor_execute", note)
-    (head, *_) = claims.claim(worker="claimer-0", device="cpu", limit=PACK, lease_s=LEASE_S)
+    (head, *_) = claims.claim(worker="claimer-0", device="cpu", limit=lambda _: PACK, lease_s=LEASE_S)
     claims.claim_into_pack(worker="claimer-0", device="cpu", beside=head.job_id, limit=1, lease_s=LEASE_S)
     NotificationStore(engine).unnotified()
     store.get(job_id, owner=owner)

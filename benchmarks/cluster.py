@@ -103,7 +103,7 @@ def simulated(url: str, name: str, ends_at: float, beat_s: float) -> Timings:
             workers.heartbeat(WorkerRecord(name, "here", 0, ["cpu"], [] if claims else ["cpu"]))
         if not claims:
             with found.timed("claims of a pack"):
-                claims = queue.claim(worker=name, device="cpu", limit=PACK, lease_s=LEASE_S)
+                claims = queue.claim(worker=name, device="cpu", limit=lambda _: PACK, lease_s=LEASE_S)
             found.jobs += [claim.job_id for claim in claims]
             epoch = 0
         elif epoch < EPOCHS:

@@ -65,19 +65,18 @@ class ClaimStore:
         *,
         worker: str,
         device: str,
-        limit: int | Callable[[JobSpec], int],
+        limit: Callable[[JobSpec], int],
         lease_s: float,
         behind: Sequence[str] = (),
     ) -> list[Claim]:
-        """Take the job that is next and, up to `limit` jobs in all, others of its pack; [] when no job waits.
+        """Take the job that is next and others of its pack; [] when no job waits.
 
         Jobs of the owners `behind` are next when no other owner's are, those of the last of them first.
 
-        `limit` may be a number, or a function of the first job's spec. The claim takes no more than its share: the jobs
+        `limit` says how many jobs like the first one train as a pack. The claim takes no more than its share: the jobs
         of the pack, divided by the slots that are free to train them. It takes no more than the owner may have running.
         """
         slot = _Slot(worker, device, lease_s)
-        pack_limit = (lambda spec: limit) if isinstance(limit, int) else limit
         share, passed_over = self._limits.owner_share, set[str]()
         had_turns = list(behind)
         tries = 0
@@ -107,7 +106,7 @@ class ClaimStore:
                 tries += 1
                 start = self._start_brackets if is_bracket(head.pack_key) else self._start_pack
                 try:
-                    taken = start(connection, slot, reached, head, pack_limit)
+                    taken = start(connection, slot, reached, head, limit)
                 except NewerReleaseError:
                     passed_over.add(head.owner)  # a worker of the newer release takes it
                     continue

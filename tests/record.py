@@ -1,6 +1,6 @@
 """The record as users and workers see it together."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -11,6 +11,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Engine, event, make_url
 
+from spec.job import JobSpec
 from store import db, schema
 from store.artifacts import ArtifactStore
 from store.claims import ClaimStore
@@ -18,6 +19,7 @@ from store.control import JobControl
 from store.leases import LeaseStore
 from store.limits import NONE, Limits
 from store.notifications import NotificationStore
+from store.records import Claim
 from store.tables import Base
 
 _FULL = " UNION ALL ".join(
@@ -34,6 +36,19 @@ class Record(JobControl, ClaimStore, LeaseStore, NotificationStore, ArtifactStor
         JobControl.__init__(self, engine, limits)
         ClaimStore.__init__(self, engine, limits)
         LeaseStore.__init__(self, engine)
+
+    def claim(
+        self,
+        *,
+        worker: str,
+        device: str,
+        limit: int | Callable[[JobSpec], int],
+        lease_s: float,
+        behind: Sequence[str] = (),
+    ) -> list[Claim]:
+        """As a worker does; the limit may be a number."""
+        most = (lambda _: limit) if isinstance(limit, int) else limit
+        return super().claim(worker=worker, device=device, limit=most, lease_s=lease_s, behind=behind)
 
 
 @contextmanager
