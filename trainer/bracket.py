@@ -31,8 +31,8 @@ from .results import Result, success
 PARKING = frozenset({"cuda"})
 """Devices whose memory may not hold the packs of a bracket that was split: there, those that wait are parked."""
 
-Limit = int | Callable[[JobSpec], int]
-"""The most members of a pack, or a function of their shape."""
+Limit = Callable[[JobSpec], int]
+"""The most members of a pack, by their shape."""
 
 
 def fit_brackets(
@@ -45,9 +45,10 @@ def fit_brackets(
 ) -> None:
     """Train the jobs of brackets to the end, each as it would train alone, and decide at the rungs of `orders`.
 
-    A pack has `limit` members at most: more are several packs, of which a GPU has one at a time. A rung is decided only
-    when the scores of all its configurations are known: when members were taken out before, all the others are handed
-    back with their checkpoints. Only a bracket that trains without others may hand back at rungs, or be a population.
+    `limit` says how many members a pack has at most: more are several packs, of which a GPU has one at a time. A rung
+    is decided only when the scores of all its configurations are known: when members were taken out before, all the
+    others are handed back with their checkpoints. Only a bracket that trains without others may hand back at rungs, or
+    be a population.
     """
     _Brackets(orders, callbacks, device, limit).train(entries)
 
@@ -59,8 +60,7 @@ class _Brackets:
         self._orders, self._device = orders, device
         self._order_of = {trial: order for order in orders for trial in order.trials}
         self._hand_back_when, self._population = orders[0].hand_back, orders[0].population
-        self._limit = limit if callable(limit) else lambda spec: limit
-        self._callbacks = _Watch(callbacks, self._population)
+        self._limit, self._callbacks = limit, _Watch(callbacks, self._population)
         self._entries: dict[str, Entry] = {}
         self._packs: list[Pack] = []
         self._parks = False

@@ -39,7 +39,7 @@ def entries(specs: Sequence[JobSpec], replicates: int = 1) -> list[Entry]:
 
 def train_bracket(specs: Sequence[JobSpec], asked: BracketOrder, *, limit: int = 64) -> Recorder:
     recorder = Recorder()
-    fit_brackets(entries(specs, asked.replicates), [asked], recorder, device=CPU, limit=limit)
+    fit_brackets(entries(specs, asked.replicates), [asked], recorder, device=CPU, limit=lambda _: limit)
     return recorder
 
 
@@ -168,7 +168,7 @@ class Record(Recorder):
             started = 0 if entry.checkpoint is None else entry.checkpoint.state.epoch
             self.curves[entry.id] = self.curves.get(entry.id, [])[:started]
         orders = [order.model_copy(update={"known": self._known(order)}) for order in self.orders]
-        fit_brackets(left, orders, self, device=CPU, limit=3)
+        fit_brackets(left, orders, self, device=CPU, limit=lambda _: 3)
 
     def _known(self, order: BracketOrder) -> dict[int, tuple[tuple[float | None, ...], ...]]:
         """The scores at a bracket's rungs of its jobs that have ended."""
@@ -238,7 +238,7 @@ def apart(name: str) -> Record:
         part = [entry for entry in entries(SHAPES[name]) if entry.trial in one.trials]
         record.curves |= {entry.id: [] for entry in part}
         record._save_every = 10**9
-        fit_brackets(part, [one], record, device=CPU, limit=64)
+        fit_brackets(part, [one], record, device=CPU, limit=lambda _: 64)
     return record
 
 
@@ -262,14 +262,14 @@ def test_brackets_that_train_together_have_the_tables_that_they_have_apart(
 
 def test_brackets_that_train_together_take_as_many_epochs_as_the_longest() -> None:
     together, alone = Recorder(), Recorder()
-    fit_brackets(entries(candidates()), BESIDE, together, device=CPU, limit=64)
-    fit_brackets(entries(candidates())[7:], BESIDE[2:], alone, device=CPU, limit=64)
+    fit_brackets(entries(candidates()), BESIDE, together, device=CPU, limit=lambda _: 64)
+    fit_brackets(entries(candidates())[7:], BESIDE[2:], alone, device=CPU, limit=lambda _: 64)
     assert together.epochs == alone.epochs == 7
 
 
 def test_one_member_taken_out_hands_the_others_back() -> None:
     specs = candidates()
     recorder = Recorder(cancel=lambda seen: {"2"} if seen.epochs >= 1 else ())
-    fit_brackets(entries(specs), [order((Rung(epoch=3, keep=2),))], recorder, device=CPU, limit=64)
+    fit_brackets(entries(specs), [order((Rung(epoch=3, keep=2),))], recorder, device=CPU, limit=lambda _: 64)
     assert {outcome.end for outcome in recorder.outcomes.values()} == {"cancelled"}
     assert recorder.checkpoints.keys() == {str(place) for place in range(len(specs)) if place != 2}

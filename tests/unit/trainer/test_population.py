@@ -55,7 +55,7 @@ def members(replicates: int = 1, **fields: Any) -> list[JobSpec]:
 def train(specs: Sequence[JobSpec], order: BracketOrder, *, limit: int = 64) -> Recorder:
     recorder = Recorder()
     entries = [Entry(str(place), spec, trial=place // order.replicates) for place, spec in enumerate(specs)]
-    fit_brackets(entries, [order], recorder, device=CPU, limit=limit)
+    fit_brackets(entries, [order], recorder, device=CPU, limit=lambda _: limit)
     return recorder
 
 
@@ -148,7 +148,7 @@ def test_a_population_that_trains_apart_and_is_decided_together_has_the_same_tab
     for hand_back, places in [*halves * len(order.bracket.rungs), *halves[:2]]:
         kept = {place: record.kept.get(str(place), []) for place in places}
         part = [Entry(str(at), specs[at], one[0] if one else None, trial=at) for at, one in kept.items()]
-        fit_brackets(part, [order.model_copy(update={"hand_back": hand_back})], record, device=CPU, limit=4)
+        fit_brackets(part, [order.model_copy(update={"hand_back": hand_back})], record, device=CPU, limit=lambda _: 4)
     assert repr(sorted(record.curves.items())) == repr(sorted(train(specs, order).curves.items()))
     assert record.ended.keys() == record.curves.keys()
 
@@ -176,7 +176,7 @@ class Record(Recorder):
             for id_ in sorted(self.ended)
         )
         if left:
-            fit_brackets(left, [population(ended=ended)], self, device=CPU, limit=4)
+            fit_brackets(left, [population(ended=ended)], self, device=CPU, limit=lambda _: 4)
 
     def should_cancel(self) -> Collection[str]:
         self._seen += 1
