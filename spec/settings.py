@@ -1,11 +1,12 @@
 """The settings: all `EPOCHAL_*` environment variables, read once at each entry point."""
 
 import os
+import re
 from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Self
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, urlsplit
 
 from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -33,6 +34,31 @@ def _certificate_checked(url: str) -> str:
     return f"{url}{'&' if '?' in url else '?'}ssl_cert_reqs=required"
 
 
+def _unambiguous(url: str, info: ValidationInfo) -> str:
+    """An address of a server whose user and password have no letter that ends them too early.
+
+    Libraries read such an address each in its own way, and look for a server whose name is a part of the password. The
+    error does not repeat it.
+    """
+    for one in re.split(r";(?=amqps?://)", url):  # brokers that stand in for each other
+        if not re.match(r"(postgresql|rediss?:|amqps?:)", one):
+            continue  # it is a file, or a socket
+        if not _is_address(one):
+            says = "must be SCHEME://USER:PASSWORD@HOST:PORT/NAME; in a user or password, write"
+            raise fault(info.field_name or "", f"{says} @ / : ? # % [ as %40 %2F %3A %3F %23 %25 %5B")
+    return url
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018 - it is read now
+    except ValueError:
+        return False
+    after_host = (parts.path, parts.query.partition("=")[0], parts.fragment)
+    return parts.netloc.count("@") <= 1 and not any("@" in part for part in after_host)
+
+
 def _begins_with(*schemes: str) -> AfterValidator:
     """An address that begins with one of these, or none. The error does not repeat it: it may have a password."""
 
@@ -58,11 +84,13 @@ class Settings(BaseSettings):
     database_url: Annotated[
         str,
         _begins_with("postgresql+psycopg://", "postgresql://", "sqlite:"),
+        AfterValidator(_unambiguous),
         Field(description="The record: sqlite:///... or postgresql+psycopg://... Default: SQLite in home."),
     ] = ""
     broker_url: Annotated[
         str,
         _begins_with("redis://", "rediss://", "redis+socket://", "amqp://", "amqps://"),
+        AfterValidator(_unambiguous),
         AfterValidator(_certificate_checked),
         Field(description="The doorbell: redis://..., redis+socket://... or amqp://... Default: embedded Valkey."),
     ] = ""

@@ -10,7 +10,7 @@ from spec.settings import BadSettingsError, Settings
 
 from .db import connect
 from .doctor import examine
-from .errors import StoreError
+from .errors import StoreError, in_full
 from .files import BadFilesUrlError, files_at
 from .mark import MarkStore
 from .mirror import MirrorStore
@@ -51,6 +51,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BadSettingsError as error:
         print(error, file=sys.stderr)
         return 2
+    try:
+        return _do(asked, settings)
+    except (BadFilesUrlError, StoreError, OSError) as error:
+        print(in_full(error) if isinstance(error, StoreError) else error, file=sys.stderr)
+        return 1
+
+
+def _do(asked: argparse.Namespace, settings: Settings) -> int:
+    """Do one of the verbs; the exit status."""
     match asked.verb:
         case "migrate":
             return _migrate(settings)
@@ -96,24 +105,16 @@ def _token(tokens: TokenStore, asked: argparse.Namespace) -> int:
 
 def _mark(settings: Settings) -> int:
     """Mark the files that these settings name; the exit status."""
-    try:
-        files = files_at(settings.files_url)
-        files.check()
-        MarkStore(connect(settings.database_url)).renew(files)
-    except (BadFilesUrlError, StoreError, OSError) as error:
-        print(error, file=sys.stderr)
-        return 1
+    files = files_at(settings.files_url)
+    files.check()
+    MarkStore(connect(settings.database_url)).renew(files)
     print(f"{files.uri('').rstrip('/')} is the file store of this record. Workers with other files claim nothing.")
     return 0
 
 
 def _mirror(settings: Settings) -> int:
     """Have all runs sent to MLflow again; the exit status."""
-    try:
-        jobs = MirrorStore(connect(settings.database_url)).again()
-    except StoreError as error:
-        print(error, file=sys.stderr)
-        return 1
+    jobs = MirrorStore(connect(settings.database_url)).again()
     print(f"The mirror sends the runs of {jobs:,} jobs again.")
     return 0
 

@@ -18,6 +18,7 @@ from sqlalchemy import (
     Connection,
     Dialect,
     Engine,
+    ExceptionContext,
     FromClause,
     bindparam,
     column,
@@ -37,7 +38,7 @@ from sqlalchemy.orm import InstrumentedAttribute, aliased
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import DateTime, String, TypeDecorator, TypeEngine
 
-from .errors import DiskFullError, NotMigratedError, StoreUnavailableError
+from .errors import DiskFullError, NotMigratedError, ReadOnlyError, StoreUnavailableError
 
 if TYPE_CHECKING:
     import psycopg
@@ -55,7 +56,7 @@ OVERLAP = timedelta(seconds=IDLE_S + LOCK_S)
 """A transaction may end so much later than the moment that it wrote says: who looks for news goes back as far."""
 DEADLOCKS = 8
 """How often a transaction is begun again after a deadlock, of which each takes a second."""
-DEADLOCK_DETECTED, LOCK_NOT_AVAILABLE, DISK_FULL = "40P01", "55P03", "53100"
+DEADLOCK_DETECTED, LOCK_NOT_AVAILABLE, DISK_FULL, READ_ONLY = "40P01", "55P03", "53100", "25006"
 UNDEFINED_TABLE, UNDEFINED_COLUMN = "42P01", "42703"
 """Codes of PostgreSQL's errors (its documentation, appendix A)."""
 _NAMED = 0x45504F44
@@ -169,7 +170,10 @@ def _connect_postgresql(url: str) -> Engine:
         pool_pre_ping=True,  # a restarted database causes no error
         json_serializer=_json,
         # A partition ends in an error within the time a lease holds, not when TCP gives up after a quarter of an hour.
-        connect_args={"connect_timeout": 5, "tcp_user_timeout": 10_000, "keepalives_idle": 5, "keepalives_interval": 5},
+        connect_args={
+            **{"client_encoding": "utf8", "connect_timeout": 5},
+            **{"tcp_user_timeout": 10_000, "keepalives_idle": 5, "keepalives_interval": 5},
+        },
     )
 
     @event.listens_for(engine, "connect")
@@ -177,6 +181,12 @@ def _connect_postgresql(url: str) -> Engine:
         connection.execute(f"SET idle_in_transaction_session_timeout = '{IDLE_S}s'")
         connection.execute(f"SET lock_timeout = '{LOCK_S}s'")
         connection.commit()
+
+    @event.listens_for(engine, "handle_error")
+    def _leave_a_standby(context: ExceptionContext) -> None:
+        # Another connection may lead to the primary, and to a database that is read-only no more: a session stays so.
+        if getattr(context.original_exception, "sqlstate", None) == READ_ONLY:
+            context.is_disconnect = True
 
     return engine
 
@@ -271,6 +281,15 @@ def reading(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
+def demand_writable(connection: Connection) -> None:
+    """Raise `ReadOnlyError` where PostgreSQL would refuse to write, without writing."""
+    if connection.dialect.name != "postgresql":
+        return
+    if connection.execute(text("SHOW transaction_read_only")).scalar_one() == "on":
+        connection.invalidate()  # see _leave_a_standby
+        raise ReadOnlyError
+
+
 @contextmanager
 def _errors_of_ours(engine: Engine) -> Iterator[None]:
     """Raise SQLAlchemy's errors as `StoreUnavailableError`, where the database is at fault and not the statement."""
@@ -283,6 +302,8 @@ def _errors_of_ours(engine: Engine) -> Iterator[None]:
             raise DiskFullError(
                 "The disk of the database is full, and nothing was stored. Tell whoever runs the service."
             ) from error
+        if _read_only(error):
+            raise ReadOnlyError from error
         if _undefined(error):
             from .schema import schema_of  # it reads through this module
 
@@ -314,7 +335,6 @@ _SQLITE_UNAVAILABLE = frozenset(
         sqlite3.SQLITE_BUSY,
         sqlite3.SQLITE_LOCKED,
         sqlite3.SQLITE_NOMEM,
-        sqlite3.SQLITE_READONLY,
         sqlite3.SQLITE_IOERR,
         sqlite3.SQLITE_FULL,
         sqlite3.SQLITE_CANTOPEN,
@@ -333,6 +353,12 @@ def _disk_full(error: DBAPIError) -> bool:
         code = getattr(error.orig, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
         return code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE)
     return postgresql_code(error) == DISK_FULL
+
+
+def _read_only(error: DBAPIError) -> bool:
+    if isinstance(error.orig, sqlite3.Error):
+        return getattr(error.orig, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF == sqlite3.SQLITE_READONLY
+    return postgresql_code(error) == READ_ONLY
 
 
 def _undefined(error: DBAPIError) -> bool:

@@ -12,10 +12,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from spec.findings import CLOCKS_S, Finding, Health, clock_differs, ok, warning, wrong
 from spec.settings import Settings
 
-from .db import connect, now, reading
+from .db import connect, demand_writable, now, reading
 from .device_requests import KINDS
 from .doorbell import transport_options
-from .errors import DiskFullError, StoreError, in_full
+from .errors import DiskFullError, ReadOnlyError, StoreError, in_full
 from .figures import read_figures
 from .files import BadFilesUrlError, Files, MarkedFiles, WrongFilesError, files_at
 from .mark import MarkStore
@@ -59,7 +59,12 @@ def _record(engine: Engine) -> Iterator[Finding]:
         schema = schema_of(engine)
         took_ms = 1000.0 * (time.monotonic() - began)
         with reading(engine) as connection:
+            demand_writable(connection)
             ahead_s = (connection.execute(select(now())).scalar_one()).timestamp() - time.time()
+    except ReadOnlyError:
+        fix = "Let EPOCHAL_DATABASE_URL name the primary server; or look why the server is read-only: a full disk?"
+        yield wrong("record", f"{where} is read-only.", fix)
+        return
     except (StoreError, SQLAlchemyError, OSError) as error:
         yield wrong(
             "record",

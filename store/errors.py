@@ -134,6 +134,17 @@ class StoreUnavailableError(StoreError):
     """The database does not answer."""
 
 
+class ReadOnlyError(StoreUnavailableError):
+    """The database takes no changes: it is a standby, or its owner has made it read-only."""
+
+    def __init__(self) -> None:
+        super().__init__("The database is read-only, and nothing was stored. Tell whoever runs the service.")
+
+
+class WrongDatabaseError(StoreError):
+    """The database cannot hold the record; the sentence says why, and what to do."""
+
+
 class NotMigratedError(StoreUnavailableError):
     """The record has an older schema than this release needs, or none."""
 

@@ -16,7 +16,7 @@ from .access import Asker, visible_to
 from .best_metrics import Position, with_metrics
 from .curves import read_curve, read_seconds
 from .datasets import lock_datasets
-from .db import in_values, now, reading, writing
+from .db import demand_writable, in_values, now, reading, writing
 from .errors import JobNotFoundError
 from .filters import conditions
 from .idempotency import answered_jobs, remember
@@ -56,8 +56,9 @@ class JobStore:
         self._capacity = QueueCapacity(limits)
 
     def ready(self) -> None:
-        """Do nothing, when the record answers."""
+        """Do nothing, when the record answers, and would take a job."""
         with reading(self._engine) as connection:
+            demand_writable(connection)
             connection.execute(select(Job.id).limit(1))
 
     # --- submitting -----------------------------------------------------------------------------------------------

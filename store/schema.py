@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, Engine, func, inspect, select, text
 from sqlalchemy.exc import OperationalError
 
-from .db import DEADLOCK_DETECTED, LOCK_NOT_AVAILABLE, connect, postgresql_code, reading
-from .errors import StoreUnavailableError, in_full
+from .db import DEADLOCK_DETECTED, LOCK_NOT_AVAILABLE, connect, demand_writable, postgresql_code, reading
+from .errors import StoreUnavailableError, WrongDatabaseError, in_full
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -93,12 +93,14 @@ def migrate(url: str) -> None:
 
     Services may work on it meanwhile. On PostgreSQL each step is a transaction of its own, which waits for a lock no
     longer than `STEP_LOCK_TIMEOUT` and is then begun again, as after a deadlock; a migration that was stopped half way
-    is continued by the next one. On SQLite all steps are one transaction.
+    is continued by the next one. On SQLite all steps are one transaction. Raises `WrongDatabaseError`, and
+    `StoreUnavailableError`.
     """
     from alembic import command  # a fifth of what a service imports, and one process of them all migrates
 
     config, engine = _config(), connect(url)
     try:
+        _demand_unicode(engine)
         with _migrating(engine):
             if schema_of(engine).is_newer:  # whoever goes back to an older release works on with it
                 return
@@ -114,6 +116,20 @@ def migrate(url: str) -> None:
                     time.sleep(random.uniform(0.2, 1.0))  # noqa: S311 - the others go first
     finally:
         engine.dispose()
+
+
+def _demand_unicode(engine: Engine) -> None:
+    """Raise `WrongDatabaseError` for a database that cannot hold every name; SQLite's hold all."""
+    if engine.dialect.name != "postgresql":
+        return
+    with reading(engine) as connection:
+        demand_writable(connection)
+        name, encoding = connection.execute(text("SELECT current_database(), current_setting('server_encoding')")).one()
+    if encoding != "UTF8":
+        raise WrongDatabaseError(
+            f"The database {name} has the encoding {encoding}, which cannot hold every name: make it anew, "
+            f"CREATE DATABASE {name} ENCODING 'UTF8' TEMPLATE template0."
+        )
 
 
 @contextmanager

@@ -76,14 +76,14 @@ def postgres_server() -> Iterator[str]:
 
 
 @contextmanager
-def fresh_database(server: str) -> Iterator[str]:
-    """A new database, in UTF-8, on the server behind a URL.
+def fresh_database(server: str, encoding: str = "UTF8") -> Iterator[str]:
+    """A new database on the server behind a URL.
 
     It waits for no disk when it commits: only a crash of the server would tell, and who crashes one starts its own.
     """
     name = f"epochal_{uuid.uuid4().hex[:12]}"
     with _administrator(server) as connection:
-        connection.execute(f"CREATE DATABASE {name} ENCODING 'UTF8' TEMPLATE template0".encode())
+        connection.execute(f"CREATE DATABASE {name} ENCODING '{encoding}' LOCALE 'C' TEMPLATE template0".encode())
         connection.execute(f"ALTER DATABASE {name} SET synchronous_commit = off".encode())
     try:
         yield make_url(server).set(database=name).render_as_string(hide_password=False)

@@ -1,4 +1,5 @@
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from sqlalchemy import make_url
@@ -94,6 +95,20 @@ def test_an_address_of_another_kind_is_refused_and_not_repeated(name: str, url: 
     with pytest.raises(BadSettingsError, match=f"EPOCHAL_{name} must begin with ") as refused:
         Settings.read({f"EPOCHAL_{name}": url})
     assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("password", ["p@secret", "p/secret", "p#secret", "p?secret", "p[secret", "p:secret@x"])
+@pytest.mark.parametrize("scheme", ["postgresql+psycopg", "redis", "amqp"])
+def test_an_address_whose_password_ends_too_early_is_refused_and_not_repeated(scheme: str, password: str) -> None:
+    name = "EPOCHAL_DATABASE_URL" if "sql" in scheme else "EPOCHAL_BROKER_URL"
+    with pytest.raises(BadSettingsError, match=f"{name} must be SCHEME://.* %40 ") as refused:
+        Settings.read({name: f"{scheme}://lab:{password}@lab:1234/0"})
+    assert "secret" not in str(refused.value)
+    Settings.read({name: f"{scheme}://lab:{quote(password, safe='')}@[::1]:1234/0?x=a@b"})
+
+
+def test_brokers_that_stand_in_for_each_other_are_addresses() -> None:
+    Settings.read({"EPOCHAL_BROKER_URL": "amqp://lab:s@a:5672//;amqp://lab:s@b:5672//"})
 
 
 def test_only_what_is_handed_in_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
