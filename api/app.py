@@ -13,7 +13,7 @@ from werkzeug.exceptions import NotFound
 
 from spec import VERSION
 from spec.lesson import LESSONS
-from spec.settings import Settings
+from spec.settings import Settings, hosts
 from store.audit import AuditStore
 from store.changes import ChangeStore
 from store.control import JobControl
@@ -114,9 +114,7 @@ def create_app(settings: Settings) -> Flask:
     )
     app.config.update(
         MAX_CONTENT_LENGTH=MIB,
-        TRUSTED_HOSTS=sorted(
-            {"localhost", "127.0.0.1", "[::1]", settings.host, *settings.trusted_hosts.split(",")} - {""}
-        ),
+        TRUSTED_HOSTS=hosts(f"localhost,127.0.0.1,::1,{settings.host},{settings.trusted_hosts}"),
     )
     app.extensions["epochal.engine"] = engine
     provide(app, *_services(settings, engine), Assets(Description(app, VERSION)))

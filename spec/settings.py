@@ -22,6 +22,19 @@ def networks(text: str) -> list[IPv4Network | IPv6Network]:
     return [ip_network(one.strip()) for one in text.split(",") if one]
 
 
+def hosts(text: str) -> list[str]:
+    """The names of hosts of a comma-separated text as requests have them: an IPv6 address in brackets."""
+    names = (one.strip().removeprefix("[").removesuffix("]") for one in text.split(","))
+    return sorted({f"[{name}]" if ":" in name else name for name in names if name})
+
+
+def _of_hosts(text: str, info: ValidationInfo) -> str:
+    if not all(re.fullmatch(r"[\w.-]+|\[[0-9a-fA-F:.]*:[0-9a-fA-F:.]*:[0-9a-fA-F:.]*\]", name) for name in hosts(text)):
+        says = "must be names of hosts, without https:// and without ports: lab.example.org,10.0.0.1"
+        raise fault(info.field_name or "", says)
+    return text
+
+
 def _of_networks(text: str) -> str:
     networks(text)
     return text
@@ -113,7 +126,9 @@ class Settings(BaseSettings):
     port: Annotated[Port, Field(description="Port of the API; 0: any free one.")] = 8000
 
     trusted_hosts: Annotated[
-        str, Field(description="More host names that the API answers to, comma-separated, beside localhost and host.")
+        str,
+        AfterValidator(_of_hosts),
+        Field(description="More host names that the API answers to, comma-separated, beside localhost and host."),
     ] = ""
 
     trusted_proxies: Annotated[

@@ -1,5 +1,8 @@
 """The Celery app of a worker: it receives bells and does nothing else. Each setting says which accident it prevents."""
 
+import logging
+import time
+from collections.abc import Callable
 from typing import Any
 
 from celery import Celery
@@ -61,6 +64,21 @@ REDIS: dict[str, Any] = {
     "health_check_interval": 10,
     "retry_on_timeout": True,
 }
+
+
+class OnceAMinute(logging.Filter):
+    """Lets a message pass once a minute: of a broker that refuses, Celery tells several times a second, for hours."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._clock = clock
+        self._last: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether it was not said in the last minute."""
+        said, now = record.getMessage(), self._clock()
+        self._last = {text: at for text, at in self._last.items() if now - at < 60.0}
+        return self._last.setdefault(said, now) == now
 
 
 def create_app(broker_url: str) -> Celery:

@@ -41,7 +41,7 @@ from store.uploads import UploadStore
 from store.workers import WorkerRecord, WorkerStore
 
 from . import tasks
-from .app import create_app
+from .app import OnceAMinute, create_app
 from .context import WorkerContext
 from .devices import Device, devices, this_machine, trainer_memory
 from .errors import BadDevicesError
@@ -84,6 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (BadSettingsError, BadDevicesError, BadFilesUrlError) as error:
         parser.error(str(error))
     logging.getLogger("celery").setLevel(logging.WARNING)  # its two lines a bell would hide what happens to jobs
+    logging.getLogger("celery.worker.consumer.consumer").addFilter(OnceAMinute())
     return Worker(settings, slots_of, leave_when_idle_s=options.leave_when_idle).run()
 
 

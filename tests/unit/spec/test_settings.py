@@ -5,7 +5,7 @@ import pytest
 from sqlalchemy import make_url
 
 from spec.mlflow_address import MlflowAddress
-from spec.settings import BadSettingsError, Settings
+from spec.settings import BadSettingsError, Settings, hosts
 
 
 def test_an_empty_environment_is_the_embedded_stack_in_its_home(tmp_path: Path) -> None:
@@ -43,6 +43,15 @@ def test_networks_of_proxies_are_checked() -> None:
     assert Settings.read({"EPOCHAL_TRUSTED_PROXIES": "10.0.0.0/8, ::1"}).trusted_proxies == "10.0.0.0/8, ::1"
     with pytest.raises(BadSettingsError, match="EPOCHAL_TRUSTED_PROXIES"):
         Settings.read({"EPOCHAL_TRUSTED_PROXIES": "nginx"})
+
+
+def test_names_of_hosts_are_read_as_requests_have_them() -> None:
+    given = "api,, lab.example.org ,fd00::1,[fd00::2],.example.net"
+    assert Settings.read({"EPOCHAL_TRUSTED_HOSTS": given}).trusted_hosts == given
+    assert hosts(given) == [".example.net", "[fd00::1]", "[fd00::2]", "api", "lab.example.org"]
+    for bad in ("https://lab.example.org", "lab:8000", "a/b", "[::1]:8000"):
+        with pytest.raises(BadSettingsError, match="EPOCHAL_TRUSTED_HOSTS must be names of hosts, without"):
+            Settings.read({"EPOCHAL_TRUSTED_HOSTS": bad})
 
 
 def test_links_lead_to_mlflow_behind_our_page_unless_it_has_an_address_of_its_own() -> None:

@@ -1,3 +1,4 @@
+import logging
 from itertools import count
 from typing import Any
 
@@ -5,7 +6,7 @@ import pytest
 
 from store.doorbell import KEY_PREFIX, QUEUE, TASK
 from worker import tasks
-from worker.app import create_app
+from worker.app import OnceAMinute, create_app
 
 APP = create_app("redis://127.0.0.1:1/0")
 
@@ -59,6 +60,13 @@ def test_a_transport_option_is_as_shipped(name: str) -> None:
 
 def test_a_broker_that_is_not_redis_gets_none_of_its_options() -> None:
     assert create_app("amqp://127.0.0.1:1//").conf.broker_transport_options == {}
+
+
+def test_a_broker_that_refuses_fills_no_log() -> None:
+    moments = [0.0, 1.0, 59.0, 61.0, 62.0]
+    log = OnceAMinute(iter(moments).__next__)
+    record = logging.LogRecord("celery", logging.ERROR, "", 0, "%s again", ("refused",), None)
+    assert [log.filter(record) for _ in moments] == [True, False, False, True, False]
 
 
 def test_no_result_backend_is_used() -> None:
