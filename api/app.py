@@ -13,7 +13,7 @@ from werkzeug.exceptions import NotFound
 
 from spec import VERSION
 from spec.lesson import LESSONS
-from spec.settings import Settings, hosts
+from spec.settings import Settings
 from store.audit import AuditStore
 from store.changes import ChangeStore
 from store.control import JobControl
@@ -41,7 +41,7 @@ from store.webhooks import WebhookStore
 from store.workers import WorkerStore
 
 from . import audit as audit_log
-from . import auth, compression, errors
+from . import auth, compression, errors, host_names
 from . import metrics as figures
 from .body import MIB
 from .control import control
@@ -112,13 +112,11 @@ def create_app(settings: Settings) -> Flask:
     app.wsgi_app = BehindProxies(  # type: ignore[method-assign]
         app.wsgi_app, settings.trusted_proxies, settings.public_url
     )
-    app.config.update(
-        MAX_CONTENT_LENGTH=MIB,
-        TRUSTED_HOSTS=hosts(f"localhost,127.0.0.1,::1,{settings.host},{settings.trusted_hosts}"),
-    )
+    app.config.update(MAX_CONTENT_LENGTH=MIB)
     app.extensions["epochal.engine"] = engine
     provide(app, *_services(settings, engine), Assets(Description(app, VERSION)))
     app.before_request(_assign_request_id)
+    host_names.install(app, settings)
     app.before_request(_refuse_null_characters)
     errors.install(app)
     compression.install(app)

@@ -283,7 +283,11 @@ def test_wrong_method(api: Service, method: str, path: str) -> None:
 
 
 def test_foreign_host(api: Service) -> None:
-    is_problem(api.ask("GET", "/healthz", headers={"Host": "evil.example"}), 400)
+    for name in ("localhost", "127.0.0.1:80", "[::1]", "[::1]:8000"):
+        assert api.ask("GET", "/healthz", headers={"Host": name}).status_code == 200
+    for name in ("evil.example", "localhost.evil.example", "[::2]:80", "[::1", "a b"):
+        is_problem(api.ask("GET", "/healthz", headers={"Host": name}), 400)
+    assert "EPOCHAL_TRUSTED_HOSTS" in api.ask("GET", "/healthz", headers={"Host": "evil.example"}).text
     is_problem(api.ask("POST", JOBS, json=XOR, headers={"Host": "evil.example"}), 400)
     assert api.stored() == 0
 
