@@ -6,11 +6,12 @@ import uuid
 from collections.abc import Iterator, Sequence
 
 from kombu.connection import Connection as BrokerConnection
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from spec.findings import CLOCKS_S, Finding, Health, clock_differs, ok, warning, wrong
 from spec.settings import Settings
+from spec.states import SweepState
 
 from .db import connect, demand_writable, now, reading
 from .device_requests import KINDS
@@ -22,12 +23,15 @@ from .mark import MarkStore
 from .queue import Queue
 from .schema import schema_of
 from .space import DiskSpace
+from .tables import Sweep
 from .workers import WorkerRecord, WorkerStore
 
 LAG_S = 300.0
 LOW = 0.1
 """Part of a disk that should be free."""
 BROKER_S = 5.0
+ALONE_S = 60.0
+"""How long a sweep may be without a controller: one that is well looks at it again within seconds."""
 
 
 def examine(settings: Settings) -> list[Finding]:
@@ -186,6 +190,9 @@ def _work(engine: Engine) -> Iterator[Finding]:
         for unserved in Queue(engine).warnings({one.device for one in figures.waiting}):
             yield warning("queue", f"Jobs wait that nobody can train. {unserved}", "See there.")
     yield ok("queue", f"{waiting:,} jobs wait, {sum(figures.running.values()):,} train.")
+    if alone := _without_controller(engine):
+        says = f"{alone:,} sweeps run, and for a minute no controller has looked at them."
+        yield wrong("sweeps", says, "Start it: `python -m sweeps`, or Compose's service sweeps. Its log says more.")
     if figures.mirror_lag_s > LAG_S:
         yield warning(
             "mirror",
@@ -194,6 +201,14 @@ def _work(engine: Engine) -> Iterator[Finding]:
         )
     else:
         yield ok("mirror", f"MLflow is at most {figures.mirror_lag_s:.0f} s behind.")
+
+
+def _without_controller(engine: Engine) -> int:
+    """How many sweeps run that nobody proposes for."""
+    since = func.coalesce(Sweep.until, Sweep.created_at)
+    alone = select(func.count()).where(Sweep.state == SweepState.running.value, since < now(-ALONE_S))
+    with reading(engine) as connection:
+        return connection.execute(alone).scalar_one()
 
 
 def _first_line(error: Exception) -> str:

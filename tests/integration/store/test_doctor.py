@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from kombu.exceptions import ChannelError
-from sqlalchemy import text, update
+from sqlalchemy import insert, text, update
 
 from spec.findings import Finding, Health
 from spec.settings import Settings
@@ -16,7 +16,7 @@ from store.db import now
 from store.doctor import examine
 from store.files import MARK, files_at
 from store.mark import MarkStore
-from store.tables import Job
+from store.tables import Job, Sweep
 from store.workers import WorkerRecord, WorkerStore
 from tests.record import Record, migrate
 
@@ -65,8 +65,11 @@ def test_each_thing_that_is_wrong_says_what_to_do(home: Path, monkeypatch: pytes
         ended = {"status": "failed", "finished_at": now(-900), "attempt": 1}
         connection.execute(update(Job).where(Job.id == job_id).values(**ended))
         connection.execute(text("INSERT INTO mirror (job_id) VALUES (:id)"), {"id": job_id})
+        old = {"id": job_id, "owner": "lab", "spec": {}, "state": "running", "mirrored": True, "created_at": now(-90)}
+        connection.execute(insert(Sweep).values(**old))
     monkeypatch.setattr("store.doctor.time.time", lambda: 1_000_000_000.0)
     behind = found(home)
+    assert (behind["sweeps"].health, behind["sweeps"].says[:12]) == (Health.wrong, "1 sweeps run")
     assert behind["mirror"].health is behind["clock"].health is Health.warning
     assert "ahead of this machine's" in behind["clock"].says
     engine.dispose()
