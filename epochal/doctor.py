@@ -20,7 +20,9 @@ from .stack.home import Home
 from .stack.services import broker_url, python
 
 ANSWERS_S = 5.0
-"""Longest that a service may take to answer."""
+"""Longest that a service may take to say that it lives."""
+PATIENCE_S = 30.0
+"""Longest that it may take for the rest: on a busy machine the API's description takes seconds."""
 PROGRAM_S = 120.0
 
 
@@ -97,14 +99,14 @@ def _services(home: Home) -> Iterator[Finding]:
 def _api(url: str, token: str) -> Iterator[Finding]:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:
-        client = httpx.Client(base_url=url, headers=headers, timeout=ANSWERS_S, trust_env=not is_here(url))
+        client = httpx.Client(base_url=url, headers=headers, timeout=PATIENCE_S, trust_env=not is_here(url))
     except (httpx.InvalidURL, ValueError) as error:  # the token may have letters that no header has
         yield wrong("API", f"EPOCHAL_URL or EPOCHAL_TOKEN cannot be sent: {error}", "Type it again.")
         return
     with client:
         try:
             began = time.time()
-            alive = client.get("/healthz")
+            alive = client.get("/healthz", timeout=ANSWERS_S)
             took_s = time.time() - began
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             yield wrong("API", f"{url} does not answer: {error}", "Start it, or correct EPOCHAL_URL.")
@@ -206,10 +208,11 @@ def _detail(answer: httpx.Response) -> str:
 
 
 def _json(client: httpx.Client, path: str) -> Any:
+    """What is there; None when it is no JSON, or refused. Raises what httpx does."""
+    answer = client.get(path)
     try:
-        answer = client.get(path)
         return answer.json() if answer.is_success else None
-    except (httpx.HTTPError, ValueError):
+    except ValueError:
         return None
 
 

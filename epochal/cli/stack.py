@@ -7,6 +7,7 @@ import sys
 import tempfile
 import time
 import webbrowser
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import quote
@@ -18,7 +19,7 @@ from spec.states import JobStatus
 
 from ..client import Api
 from ..client.address import address
-from ..errors import NotUpError, StackError, WrongUseError
+from ..errors import NotAllowedError, NotUpError, StackError, WrongUseError
 from ..stack.embedded import Stack, as_service, await_ready
 from ..stack.file_system import network_warning
 from ..stack.home import Endpoints, Home
@@ -233,7 +234,7 @@ def _detach(settings: Settings, workers: int) -> Endpoints:
 def _await_workers(endpoints: Endpoints, count: int) -> None:
     """Wait for the workers, so that no job is told that there is none; say so if they are slow."""
     patience_ends = time.monotonic() + WORKERS_WITHIN_S
-    with Api(endpoints.api, endpoints.token) as client:
+    with suppress(NotAllowedError), Api(endpoints.api, endpoints.token) as client:  # its user may be locked out
         while len(client.workers()) < count:
             if time.monotonic() > patience_ends:
                 remark("The workers are still starting; jobs wait for them. `epochal status` shows how they are.")

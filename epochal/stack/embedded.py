@@ -11,7 +11,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 from typing import TypeVar
@@ -98,6 +98,10 @@ class Stack:
             self._start_and_wait(services.broker(home, addresses.broker_socket))
         self._run_to_end(services.migration(home, {**environ, "EPOCHAL_TOKEN": endpoints.token}))
         self._start_and_wait(services.api(home, environ, addresses.api_listener, addresses.api))
+        if not (settings.token or services.lets_in(addresses.api, endpoints.token)):  # somebody revoked it
+            endpoints = replace(endpoints, token=home.token(anew=True))
+            self._run_to_end(services.migration(home, {**environ, "EPOCHAL_TOKEN": endpoints.token}))
+            self._report("The token of this stack was revoked: it has another one now.")
         home.publish(endpoints)
         self._report(f"API      {addresses.api}  (ready; token in {home.endpoints_file})")
         self._on_ready(endpoints)

@@ -107,12 +107,12 @@ class Home:
                 f"Stop it with `epochal down`, or choose another folder with EPOCHAL_HOME."
             )
 
-    def token(self, given: str = "") -> str:
-        """The API's token: `given`, else the one in this folder, which is made when there is none."""
+    def token(self, given: str = "", *, anew: bool = False) -> str:
+        """The API's token: `given`, else the one in this folder, which is made when there is none, or anew."""
         if given:
             return given
         token = self._token_file.read_text().strip() if self._token_file.exists() else ""
-        if not token:  # a power cut may leave an empty file
+        if anew or not token:  # a power cut may leave an empty file
             token = f"epo_{secrets.token_urlsafe(32)}"
             _write_private(self._token_file, token)
         return token

@@ -8,6 +8,7 @@ import socket
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from urllib.parse import quote, urlsplit
 
 from ..errors import BrokerMissingError, PortTakenError
@@ -147,11 +148,16 @@ def _reply(path: Path, request: bytes) -> bytes:
             return b""
 
 
-def _answers(url: str) -> bool:
+def lets_in(url: str, token: str) -> bool:
+    """Whether the API at `url` knows this token."""
+    return _answers(f"{url}/api/v1/session", {"Authorization": f"Bearer {token}"})
+
+
+def _answers(url: str, headers: Mapping[str, str] = MappingProxyType({})) -> bool:
     address = urlsplit(url)
     connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=0.5)
     try:
-        connection.request("GET", address.path)
+        connection.request("GET", address.path, headers=headers)
         return connection.getresponse().status == http.HTTPStatus.OK
     except (OSError, http.client.HTTPException):
         return False

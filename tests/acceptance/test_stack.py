@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from epochal.stack.home import Home
+from store import db, schema
+from store.tokens import TokenStore
+
 from .embedded import Embedded, await_value
 
 
@@ -42,12 +46,15 @@ def test_no_child_outlives_the_stack(tmp_path: Path, kind: signal.Signals) -> No
 
 def test_a_detached_stack_is_up_until_it_is_told_to_go_down(tmp_path: Path) -> None:
     embedded = Embedded(tmp_path, environ={"EPOCHAL_MLFLOW_URL": "http://127.0.0.1:9"})
+    embedded.home.create()
+    revoked = _revoked_token(embedded.home)
     up = embedded.epochal("up", "--detach", "--workers", "0")
     assert up.returncode == 0, up.stderr
     try:
-        assert embedded.epochal("status").returncode == 0
+        assert embedded.epochal("status").returncode == 0  # which shows that the API knows its token
         endpoints = embedded.home.endpoints()
         assert endpoints is not None
+        assert endpoints.token == embedded.home.token() != revoked
         assert endpoints.api in up.stdout
         assert endpoints.token not in up.stdout  # a link that signs in is for a terminal only
         assert all(endpoints.token not in log.read_text() for log in embedded.home.logs.iterdir())
@@ -57,3 +64,16 @@ def test_a_detached_stack_is_up_until_it_is_told_to_go_down(tmp_path: Path) -> N
     await_value(lambda: not embedded.processes(), 5.0)
     assert embedded.epochal("status").returncode == 3
     assert embedded.epochal("submit", "--dataset", "xor").returncode == 3
+
+
+def _revoked_token(home: Home) -> str:
+    """The token of a home, which somebody has revoked."""
+    url = f"sqlite:///{home.path}/epochal.db"
+    schema.migrate(url)
+    engine = db.connect(url)
+    tokens = TokenStore(engine)
+    tokens.ensure(home.token(), owner="admin")
+    (token,) = tokens.listed()
+    assert tokens.revoke(token.id)
+    engine.dispose()
+    return home.token()

@@ -81,9 +81,17 @@ class Stranger(BaseHTTPRequestHandler):
     def log_message(self, *_: object) -> None: ...
 
 
+class Overtaxed(Stranger):
+    """An API that lives, and is too busy to say more."""
+
+    def do_GET(self) -> None:
+        if self.path == "/healthz":
+            super().do_GET()
+
+
 @contextmanager
-def stranger() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Stranger)
+def stranger(kind: type[Stranger] = Stranger) -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), kind)
     thread = Thread(target=server.serve_forever)
     thread.start()
     try:
@@ -105,6 +113,16 @@ def test_another_server_is_not_taken_for_an_api(tmp_path: Path, monkeypatch: pyt
     said = [one.says for one in found]
     assert "What answers there is no API of Epochal." in said
     assert any("behind this machine's" in one for one in said)
+
+
+def test_an_api_that_is_slow_is_not_taken_for_another_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from epochal import doctor as examined
+
+    monkeypatch.setattr(examined, "_program", lambda *_: [])
+    with stranger(Overtaxed) as url:
+        found = examined.examine({"EPOCHAL_URL": url, "EPOCHAL_HOME": str(tmp_path)})
+    assert found[-1].says.startswith(f"{url} does not answer as it should")
+    assert not [one for one in found if "no API of Epochal" in one.says]
 
 
 def test_an_api_of_this_machine_is_asked_by_no_proxy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
