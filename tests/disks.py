@@ -27,6 +27,10 @@ class SmallDisk:
                 except OSError:  # somebody else was faster
                     break
 
+    def remount(self, how: str) -> None:
+        """Let it be read-only (`ro`), as a disk with errors or an export of a server becomes, or not (`rw`)."""
+        subprocess.run(["mount", "-o", f"remount,{how}", self.path], check=True)
+
     def empty(self) -> None:
         """Free what `fill` took."""
         self._filler.unlink(missing_ok=True)

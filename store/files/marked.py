@@ -4,6 +4,7 @@ A folder whose share is not mounted, a folder of another name, another bucket: e
 left there would be lost.
 """
 
+import os
 import socket
 import time
 from collections.abc import Callable, Iterable
@@ -55,7 +56,7 @@ class MarkedFiles:
         self._asked_at = self._found_at = float("-inf")
 
     def demand(self) -> None:
-        """Raise `WrongFilesError` for a file store without the mark, `FilesUnavailableError` if it does not answer."""
+        """Raise `WrongFilesError` for a file store without the mark, `FilesUnavailableError` if it has no use now."""
         if self.folder is None and self._clock() - self._found_at < BUCKET_HOLDS_S:
             return
         try:
@@ -64,6 +65,10 @@ class MarkedFiles:
             if may_pass(error):
                 raise
             raise FilesUnavailableError(f"{self._named()} cannot be used: {reason(error)}.") from error
+        if self.folder is not None and self.folder.exists() and not os.access(self.folder, os.W_OK | os.X_OK):
+            raise FilesUnavailableError(
+                f"{self._named()} cannot be written to: it is read-only, or this user has no right to."
+            )
 
     def check(self) -> None:
         """Raise `BadFilesUrlError` if it can never be used as it is set up, `FilesUnavailableError` if not now."""

@@ -21,10 +21,12 @@ from store.files import (
     WrongFilesError,
     files_at,
     mark_in,
+    may_pass,
 )
 from store.files.marked import ASKED_EVERY_S, BUCKET_HOLDS_S
 from store.mark import MarkStore
 from store.tables import FileStore
+from tests.disks import small_disk
 from tests.record import migrate
 
 
@@ -231,3 +233,19 @@ def test_the_record_is_asked_now_and_then_and_when_the_mark_is_not_the_known_one
     folder.put(MARK, b"ours")
     with pytest.raises(WrongFilesError):
         marked.demand()
+
+
+@pytest.mark.disk
+def test_a_folder_that_is_read_only_for_a_while_is_unavailable() -> None:
+    with small_disk(1) as disk:
+        files = MarkedFiles(files_at((disk.path / "files").as_uri()), lambda: None)
+        files.put("a", b"1")
+        disk.remount("ro")
+        with pytest.raises(FilesUnavailableError, match="cannot be written to: it is read-only") as told:
+            files.put("b", b"2")  # a model, which is stored again
+        assert may_pass(told.value)
+        with pytest.raises(FilesUnavailableError):
+            files.demand()  # before a worker claims
+        assert files.get("a") == b"1"
+        disk.remount("rw")
+        files.put("b", b"2")
