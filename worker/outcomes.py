@@ -90,7 +90,8 @@ class OutcomeWriter:
         ended = {end.id: end for end in ends}
         contents: dict[str, bytes] = {}
         for job in pack.members(ended):
-            _log_end(job, ended[job.id])
+            if job.id not in self._unstored:
+                _log_end(job, ended[job.id])
             if job.leave_reason is LeaveReason.lost:
                 self._unstored.pop(job.id, None)
                 pack.leave(job.id)

@@ -65,7 +65,10 @@ def reasons(bench: Bench, job_id: str) -> list[str]:
     return [event.reason for event in bench.store.events(job_id)]
 
 
-def test_a_model_is_stored_when_there_is_space_again(bench: Bench, disk: FullDisk) -> None:
+def test_a_model_is_stored_when_there_is_space_again(
+    bench: Bench, disk: FullDisk, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "worker.outcomes")
     ids = bench.submit(SMALL | {"max_attempts": 1}, SMALL | {"max_attempts": 1})
     began = bench.clock.now
 
@@ -80,6 +83,7 @@ def test_a_model_is_stored_when_there_is_space_again(bench: Bench, disk: FullDis
         (artifact,) = bench.store.artifacts(job_id)
         assert bench.files.get(artifact.uri) == b"weights of " + job_id.encode()
         assert sum("the disk is full" in reason for reason in reasons(bench, job_id)) == 1
+        assert caplog.text.count(f"{job_id} succeeded") == 1
     assert 20.0 < bench.clock.now - began < 31.0
 
 
