@@ -1,6 +1,7 @@
 """Whether a sweep's objective measures the same thing of all its configurations."""
 
-from itertools import islice
+from collections.abc import Mapping
+from itertools import islice, product
 from typing import Any
 
 from spec.configuration import Configuration, value_at
@@ -10,7 +11,7 @@ from spec.sweep import SweepSpec
 OF_LOSSES = ("loss", "class_weight")
 """Fields that decide what a loss measures."""
 OF_UNITS = ("standardize", "output_activation")
-"""Fields that decide the unit of a loss of numbers, for targets are scaled or not."""
+"""Fields that together decide the unit of a loss of numbers, for targets are scaled or not."""
 OF_ROWS = ("dataset", "validation_fraction", "split", "split_seed")
 """Fields that decide which rows are validated on."""
 SHOWN = 3
@@ -21,7 +22,7 @@ def doubt(spec: SweepSpec) -> str:
     """A sentence where scores do not compare, for they are of other losses, or of other rows; else nothing."""
     part, _, metric = spec.monitored.partition("_")
     of_numbers = spec.base.info is not None and spec.base.info.targets is Targets.numbers
-    decisive = (*OF_LOSSES, *OF_UNITS) if of_numbers else OF_LOSSES
+    decisive = (*OF_LOSSES, *OF_UNITS) if of_numbers and _scales_some(spec) else OF_LOSSES
     if metric == "loss" and (fields := _varied(spec, decisive)):
         other = "rmse" if of_numbers else "accuracy"
         cure = "" if of_numbers and part == "train" else f": try objective {part}_{other}"
@@ -29,6 +30,16 @@ def doubt(spec: SweepSpec) -> str:
     if part == "val" and (fields := _varied(spec, OF_ROWS)):
         return f"Configurations differ in {fields}, so their {spec.monitored} is of other rows."
     return ""
+
+
+def _scales_some(spec: SweepSpec) -> bool:
+    """Whether targets are scaled in some configurations, and not in others."""
+    given: list[Mapping[str, Any]] = list(spec.configurations)
+    if not given:
+        listed = {path: spec.space[path].values or () for path in OF_UNITS if path in spec.space}
+        given = [dict(zip(listed, values, strict=True)) for values in product(*listed.values())]
+    units = [{path: one[path] for path in OF_UNITS if path in one} for one in given]
+    return len({spec.base.model_copy(update=one).standardizes_targets for one in units}) > 1
 
 
 def _varied(spec: SweepSpec, among: tuple[str, ...]) -> str:

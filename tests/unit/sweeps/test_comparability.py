@@ -26,6 +26,21 @@ def test_of_numbers_standardised_losses_have_another_unit() -> None:
     scaled = {"standardize": [True, False]}
     assert "differ in standardize, so their val_loss does not" in doubt(sweep(scaled, "diabetes"))
     assert doubt(sweep(scaled, "diabetes", objective="val_rmse")) == doubt(sweep(scaled)) == ""
+    same = {"output_activation": [None, "identity"]}
+    assert (
+        doubt(sweep(same, "diabetes"))
+        == doubt(
+            sweep(
+                {},
+                "diabetes",
+                method="given",
+                configurations=[{"output_activation": None}, {"output_activation": "identity"}],
+            )
+        )
+        == ""
+    )
+    assert doubt(sweep({"output_activation": ["relu", "softplus"]}, "diabetes")) == ""
+    assert "differ in output_activation, so" in doubt(sweep({"output_activation": [None, "softplus"]}, "diabetes"))
     untested = sweep({"loss": ["mse", "mae"]}, base={"dataset": "diabetes", "validation_fraction": 0})
     assert doubt(untested).endswith("so their train_loss does not compare.")
 
