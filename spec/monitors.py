@@ -88,6 +88,11 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
+def figure(value: float) -> str:
+    """A number as people read it: three digits, without an exponent where it can be read without one."""
+    return f"{value:,.0f}" if 999.5 <= abs(value) < 1e6 else f"{value:.3g}"
+
+
 def is_of_one_target(metric: str) -> bool:
     """Whether a metric is that of one of several targets, such as `val_price_mae`."""
     return _OF_TARGET.fullmatch(metric) is not None

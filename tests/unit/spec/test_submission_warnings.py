@@ -22,3 +22,13 @@ def test_a_layer_of_one_neuron_that_is_normalised_says_nothing_of_a_row(shape: d
 def test_a_schedule_that_is_longer_than_the_training_is_told_once() -> None:
     (told,) = said(epochs=2, schedule={"type": "warmup_cosine", "warmup": 8})
     assert told.startswith("In 2 epochs, schedule warmup_cosine has a learning rate of 0.00025 at most, not 0.001")
+
+
+def test_a_few_whole_numbers_that_are_learnt_as_numbers_may_be_classes() -> None:
+    data = {"x": [[float(row)] for row in range(20)], "y": [row % 4 for row in range(20)]}
+    assert said(dataset=data, loss="mae") == [
+        "The targets are 4 different whole numbers, and loss mae learns them as numbers: if they are classes, use loss "
+        "cross_entropy."
+    ]
+    halves = {**data, "y": [row % 4 / 2 for row in range(20)]}
+    assert said(dataset=data) == said(dataset=data, loss="poisson_nll") == said(dataset=halves, loss="mse") == []
