@@ -15,6 +15,7 @@ from .curve.accuracy import LEAST_SKILL, Accuracy
 from .curve.baseline import NATS, Baseline
 from .curve.ending import Ending
 from .curve.points import Points
+from .losses import Mse
 from .schedules import Plateau
 
 JUMP = 0.1
@@ -35,12 +36,16 @@ LEARNT = 0.95
 """A greater skill is almost perfect."""
 NEAR = 2.0
 """A loss below this many times the baseline is near a guess's."""
+NEAR_CONSTANT = 1.1
+"""A loss below this many times that of the best constant is near it."""
 LEAST_GAIN = 0.1
 """A network that has learnt less than this share of the target may as well guess."""
 KNOWN = 0.5
 """A greater skill on validation rows is more than a guess's, whatever the loss is."""
 FLAT = 0.02
 """The loss is flat: it fell below a guess's by less than this share."""
+TIMES_THE_LOSS = 2.0
+"""Validation loss is far above training loss if it is more than so many times that."""
 WIDE = 10.0
 """Variances of the targets of training and validation rows that differ more than so many times come from outliers."""
 VANISHED = 0.01
@@ -90,13 +95,17 @@ class LearningCurve(Points):
             return self.accuracy.above_chance(accuracy)
         if not self.ends_at_zero:
             return self.at_best("val_r2") or 0.0
-        constant = self.baseline.of_constant or self.baseline.of_normal
-        if constant is not None and self.train[self.best] >= constant:
+        constant, r2 = self.baseline.of_constant, self.at_best("val_r2")
+        explains_nothing = r2 is not None and r2 < LEAST_SKILL and not self.is_far_apart
+        if constant is None and (explains_nothing or self.outlying_errors is not None):
+            return r2 or 0.0  # a fall since the first epoch may be that of any start
+        least = constant or self.baseline.of_normal
+        if least is not None and self.train[self.best] >= least:
             return 0.0
-        variance = self.baseline.known or self.baseline.variance or self.baseline.loss
-        if not self.baseline.is_known and self.at_best("val_r2") is not None:
-            variance = min(variance, max(self.train))  # that of training rows may be less: only the fall counts
-        return 1.0 - self.train[self.best] / variance
+        guess = self.baseline.known or self.baseline.variance or constant or self.baseline.loss
+        if not self.baseline.is_known and r2 is not None:
+            guess = min(guess, max(self.train))  # that of training rows may be less: only the fall counts
+        return 1.0 - self.spec.loss.variance_left(self.train[self.best], guess)
 
     @property
     def skill(self) -> float:
@@ -167,6 +176,34 @@ class LearningCurve(Points):
         return is_guess and self.ends_at_zero and max(self.train) < NEAR * self.baseline.loss
 
     @property
+    def lacks_a_guess(self) -> bool:
+        """Whether the training loss never came near that of the best constant: the network reached no limit of its own.
+
+        Only where what the best constant loses is known; of a loss that does not end at zero, R2 tells it.
+        """
+        constant, r2 = self.baseline.of_constant, self.at_best("val_r2")
+        if not self.ends_at_zero:
+            return r2 is not None and r2 < 1.0 - NEAR_CONSTANT and not self.fits_something
+        return constant is not None and min(self.train) > NEAR_CONSTANT * constant
+
+    @property
+    def has_drifted(self) -> bool:
+        """Whether validation errors exceed those of training rows by so much that their targets are other ones."""
+        variance = self.baseline.variance
+        return self.is_far_apart or (variance is not None and (self.gap or 0.0) > variance)
+
+    @property
+    def hides_fit(self) -> bool:
+        """Whether a few rows decide R2, though the loss, which follows them less, fell far."""
+        follows_less = not isinstance(self.spec.loss, Mse) and self.outlying_errors is not None
+        return follows_less and self.train[self.best] < self.train[0] / NEAR
+
+    @property
+    def is_far_apart(self) -> bool:
+        """Whether validation loss is more than twice training loss at the best epoch."""
+        return (self.gap or 0.0) > (TIMES_THE_LOSS - 1.0) * self.train[self.best]
+
+    @property
     def spread(self) -> float | None:
         """How many times as wide the targets of training rows are spread as those of validation rows.
 
@@ -196,8 +233,14 @@ class LearningCurve(Points):
 
     @property
     def far_rises(self) -> list[bool]:
-        """Whether the training loss rose too far, of each epoch after the first."""
-        return [after - before > JUMP * self.baseline.loss for before, after in pairwise(self.train)]
+        """Whether the training loss rose too far, of each epoch after the first.
+
+        A running training loss has dropout's noise, so that validation loss must rise in the same epoch.
+        """
+        far = [after - before > JUMP * self.baseline.loss for before, after in pairwise(self.train)]
+        is_noisy = self.spec.train_metrics == "running" and self.is_validated
+        rose = [not is_noisy or after > before for before, after in pairwise(self.monitored)]
+        return [train and validation for train, validation in zip(far, rose, strict=True)]
 
     @property
     def explodes(self) -> bool:
@@ -234,6 +277,8 @@ class LearningCurve(Points):
         """
         if not self.is_validated or self.ending.stopped_early:
             return False
+        if len(self.monitored) - 1 - self.best < LEAST_PATIENCE:
+            return False  # one bad epoch is no rise
         least = min(_means(self.monitored))
         share = RISE_OF_BEST * (least if self.ends_at_zero else self.fall)
         rose = self.late - least > max(share, RISE_OF_BASELINE * self.baseline.loss)

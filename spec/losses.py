@@ -78,6 +78,24 @@ class LossSpec(Named):
         """The loss of the best constant, of these targets; None if unknown."""
         return None
 
+    def variance_left(self, loss: float, guess: float) -> float:
+        """The variance of normal errors with this loss, as a share of that of a guess; of losses where it is unknown.
+
+        That of `mae` grows with the square of the loss, that of `mse` with the loss itself.
+        """
+        if self.of_normal(1.0) is None or not 0.0 < loss < guess:
+            return loss / guess
+        return (self._deviation(loss) / self._deviation(guess)) ** 2
+
+    def _deviation(self, loss: float) -> float:
+        """The standard deviation of normal errors with this loss, found by bisection of its logarithm."""
+        least, most = -30.0, 30.0
+        for _ in range(60):
+            middle = (least + most) / 2.0
+            is_less = (self.of_normal(math.exp(middle)) or 0.0) < loss
+            least, most = (middle, most) if is_less else (least, middle)
+        return math.exp(least)
+
 
 class Mse(LossSpec):
     """Mean squared error (torch.nn.MSELoss)."""

@@ -12,6 +12,7 @@ from .job import JobSpec
 from .learning_curve import LEAST_GAIN, PATIENCE, LearningCurve
 from .remedies.data import (
     for_diverged_numbers,
+    for_outliers,
     for_targets,
     for_unlike_numbers,
     for_unscaled_numbers,
@@ -29,8 +30,9 @@ from .remedies.learning_rate import (
     reaches_its_rate,
     slower,
     smaller_rate,
+    until_a_guess,
 )
-from .remedies.network import for_deep_networks, for_linear_model, for_zeros, wider, wider_architecture
+from .remedies.network import for_deep_networks, for_linear_model, for_zeros, is_saturating, wider, wider_architecture
 from .remedies.regularisation import (
     DECAY,
     HIGH_DROPOUT,
@@ -65,7 +67,7 @@ def against_instability(spec: JobSpec, shape: LearningCurve) -> Suggestion:
     if (scaled := for_unscaled_numbers(spec) or for_unlike_numbers(spec, shape)) is not None:
         return scaled
     if shape.wanders and not has_large_rate(spec) and updates(spec, len(shape.train)) >= FEW_UPDATES:
-        return no_relation(spec)
+        return no_relation(spec, shape)
     if shape.is_learnt and spec.restore_best:
         return Suggestion("The model has the weights of the best epoch, which is good. No spec is suggested.")
     return slower(spec, "The updates are too large.", smaller_rate(spec), **without_high_dropout(spec))
@@ -81,7 +83,12 @@ def against_overfitting(spec: JobSpec, shape: LearningCurve, *, cut_short: bool 
     weight decay.
     """
     if shape.is_guess:
-        return for_targets(spec) or for_unscaled_numbers(spec) or for_unlike_numbers(spec, shape) or no_relation(spec)
+        return (
+            for_targets(spec)
+            or for_unscaled_numbers(spec)
+            or for_unlike_numbers(spec, shape)
+            or no_relation(spec, shape)
+        )
     patience = shape.patience
     if not shape.rises and not cut_short and (shape.still_falls or shape.improves):
         return longer(spec, shape)
@@ -121,6 +128,7 @@ def against_underfitting(spec: JobSpec, shape: LearningCurve) -> Suggestion:
         or for_zeros(spec)
         or _for_a_beginning(spec, shape)
         or for_penalties(spec, shape)
+        or (for_outliers(spec, shape) if shape.hides_fit else None)
         or for_vanished_rate(spec, shape)
         or for_unlike_numbers(spec, shape)
         or _for_network(spec, shape)
@@ -140,7 +148,7 @@ def _for_network(spec: JobSpec, shape: LearningCurve) -> Suggestion:
     if shape.accuracy.is_imbalanced and spec.class_weight is None and not grows:
         return _for_rare_classes(spec, shape)
     may_learn = shape.is_one_epoch or has_too_small_rate(spec, shape) or (shape.still_falls and not shape.is_flat)
-    if not may_learn and (suggestion := for_linear_model(spec)):
+    if not may_learn and (suggestion := _before_a_limit(spec, shape) or for_linear_model(spec)):
         return suggestion
     learnt, larger = shape.gain >= LEAST_GAIN, wider_architecture(spec)
     if shape.is_flat and hidden_layers(spec.architecture) > 2 and (suggestion := for_deep_networks(spec)):
@@ -167,8 +175,18 @@ def _for_network(spec: JobSpec, shape: LearningCurve) -> Suggestion:
     if larger is None:
         if has_large_rate(spec):
             return slower(spec, "The learning rate is large.", smaller_rate(spec))
-        return _before_the_data(spec, shape) or NOT_SMALL
-    return wider(spec, larger)
+        return _before_the_data(spec, shape) or for_outliers(spec, shape) or NOT_SMALL
+    return after_few_epochs(spec, shape) or wider(spec, larger)
+
+
+def _before_a_limit(spec: JobSpec, shape: LearningCurve) -> Suggestion | None:
+    """After a best last epoch of few, or of a loss above a guess's: no limit of the network is reached."""
+    is_usual = not has_small_rate(spec) and not has_large_rate(spec)
+    if not is_usual or not shape.is_best_at_last:
+        return None
+    if is_short(spec, shape):
+        return after_few_epochs(spec, shape) or longer(spec, shape)
+    return until_a_guess(spec, shape) if shape.lacks_a_guess else None
 
 
 def _for_rare_classes(spec: JobSpec, shape: LearningCurve) -> Suggestion:
@@ -189,7 +207,7 @@ def _for_a_guess(spec: JobSpec, shape: LearningCurve) -> Suggestion:
     """After a network that has learnt nothing that holds for other rows: all else comes before the data."""
     if has_large_rate(spec):
         return slower(spec, _too_large(spec), far_smaller_rate(spec))
-    return _before_the_data(spec, shape) or no_relation(spec)
+    return _before_the_data(spec, shape) or no_relation(spec, shape)
 
 
 def _before_the_data(spec: JobSpec, shape: LearningCurve) -> Suggestion | None:
@@ -197,12 +215,15 @@ def _before_the_data(spec: JobSpec, shape: LearningCurve) -> Suggestion | None:
 
     A small rate is the reason where nothing was learnt of training rows, or where a schedule ended the learning.
     """
-    ended = not shape.is_guess and not isinstance(spec.schedule, Constant)
+    ended = not shape.is_guess and not shape.is_best_at_first and not isinstance(spec.schedule, Constant)
     if has_tiny_rate(spec) or (has_small_rate(spec) and (ended or not shape.fits_something)):
         return faster(spec)
-    return after_few_epochs(spec, shape) or plainer(spec)
+    return (
+        after_few_epochs(spec, shape) or plainer(spec) or (until_a_guess(spec, shape) if shape.lacks_a_guess else None)
+    )
 
 
 def _too_large(spec: JobSpec) -> str:
-    dead = ", or hidden neurons have died" if hidden_layers(spec.architecture) else ""
-    return f"The learning rate is too large{dead}."
+    state = "are saturated" if is_saturating(spec) else "have died"
+    stuck = f", or hidden neurons {state}" if hidden_layers(spec.architecture) else ""
+    return f"The learning rate is too large{stuck}."

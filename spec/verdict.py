@@ -13,10 +13,13 @@ from .base import Frozen
 from .curve.accuracy import LEAST_SKILL
 from .job import JobSpec
 from .learning_curve import LEAST_GAIN, LearningCurve
-from .monitors import percent
-from .remedies.data import for_constant_target, for_one_class
+from .losses import Mse
+from .monitors import figure, percent
+from .remedies.data import for_constants, for_one_class
 from .remedies.epochs import longer
+from .remedies.learning_rate import usual_rate
 from .remedies.suggestion import NOTHING, Suggestion
+from .splits import SplitBy
 from .states import FailureReason
 from .suggestions import (
     TOO_EARLY,
@@ -105,7 +108,7 @@ def judge(
         suggestion = TOO_EARLY if cut_short else against_underfitting(spec, shape)
         return _verdict(VerdictKind.underfit, _poor(shape), suggestion, shape)
     goes_on = not cut_short and (shape.still_falls or shape.is_one_epoch or shape.improves)
-    suggestion = for_constant_target(spec) or (longer(spec, shape) if goes_on else NOTHING)
+    suggestion = for_constants(spec) or (longer(spec, shape) if goes_on else NOTHING)
     return _verdict(VerdictKind.good, _fine(shape), suggestion, shape)
 
 
@@ -113,7 +116,7 @@ def _verdict(kind: VerdictKind, shown: str, suggestion: Suggestion, shape: Learn
     classes = None if shape is None else shape.validated_classes
     if shape is not None and classes is not None and classes > 1:
         shown += f"; validation has rows of {classes} of the {shape.classes} classes only"
-    if shape is not None and classes is None and kind in (VerdictKind.good, VerdictKind.overfit):
+    if shape is not None and classes is None and kind is not VerdictKind.unstable:
         shown += _few(shape)
     return Verdict(
         kind=kind,
@@ -131,13 +134,14 @@ def _told(suggestion: Suggestion) -> str:
 
 def _few(shape: LearningCurve) -> str:
     """A clause where validation rows are few; empty else."""
-    folds = "" if shape.is_of_a_fold else ": try folds"
+    are_given = shape.is_of_a_fold or shape.spec.split_by is SplitBy.column
+    folds = "" if are_given else ": try folds"
     return f"; validation rows are few ({shape.validation_rows}) and say little{folds}" if shape.has_few_rows else ""
 
 
 def _explodes(spec: JobSpec, shape: LearningCurve) -> bool:
     """Whether large steps made the loss explode; a large loss at a usual rate comes from large features."""
-    return shape.explodes and spec.learning_rate * spec.schedule.most(spec.epochs) > spec.optimizer.usual_rate
+    return shape.explodes and spec.learning_rate * spec.schedule.most(spec.epochs) > usual_rate(spec)
 
 
 def _has_accuracy_gap(shape: LearningCurve) -> bool:
@@ -161,7 +165,7 @@ def _predicts_training_rather(shape: LearningCurve) -> bool:
     if _has_accuracy_gap(shape):
         return True
     train, validation = shape.accuracy.training, shape.accuracy.validation
-    if validation is None or not _is_far(shape):
+    if validation is None or not shape.is_far_apart:
         return False
     if train is not None:
         return train - validation > max(ACCURACY_GAP, shape.accuracy.balanced_luck)
@@ -169,17 +173,12 @@ def _predicts_training_rather(shape: LearningCurve) -> bool:
     return fits and 1.0 - validation > max(ACCURACY_GAP, shape.accuracy.luck)
 
 
-def _is_far(shape: LearningCurve) -> bool:
-    """Whether validation loss is far above training loss at the best epoch."""
-    return (shape.gap or 0.0) > (TIMES_THE_LOSS - 1.0) * shape.train[shape.best]
-
-
 def _explains_training_rather(shape: LearningCurve) -> bool:
     """Whether numbers of training rows are explained, and those of validation rows are not, or far less."""
     r2, skill = shape.at_best("val_r2"), shape.train_skill
     if r2 is None or skill < LEAST_EXPLAINED:
         return False
-    return r2 < LEAST_SKILL or (shape.baseline.is_known and _is_far(shape) and skill - r2 > ACCURACY_GAP)
+    return r2 < LEAST_SKILL or (shape.baseline.is_known and shape.is_far_apart and skill - r2 > ACCURACY_GAP)
 
 
 def _fits_poorly(shape: LearningCurve) -> bool:
@@ -207,27 +206,32 @@ def _jumping(shape: LearningCurve) -> str:
     if shape.jumps:
         return f"training loss oscillates: it rose by far in {sum(shape.far_rises)} of {len(shape.train)} epochs"
     if shape.stays_above:
-        return f"training loss was never below {_loss(min(shape.train))}, and a guess has {_loss(shape.baseline.loss)}"
+        return (
+            f"training loss was never below {figure(min(shape.train))}, and a guess has {figure(shape.baseline.loss)}"
+        )
     whose = "the first epoch" if shape.baseline.is_first else "a guess"
-    return f"training loss was {_loss(max(shape.train))}, far above the {_loss(shape.baseline.loss)} of {whose}"
+    return f"training loss was {figure(max(shape.train))}, far above the {figure(shape.baseline.loss)} of {whose}"
 
 
 def _memorising(shape: LearningCurve) -> str:
     if shape.rises:
-        least = shape.monitored[shape.best]
+        least = figure(shape.monitored[shape.best])
         return (
-            f"validation loss rose from {_loss(least)} at epoch {shape.best_epoch} to {_loss(shape.late)} at the end, "
-            f"while training loss kept falling, to {_loss(shape.train[-1])}: the network memorises the training data"
+            f"validation loss rose from {least} at epoch {shape.best_epoch} to {figure(shape.late)} at the end, "
+            f"while training loss kept falling, to {figure(shape.train[-1])}: the network memorises the training data"
         )
     accuracy = shape.at_best("val_accuracy")
     if accuracy is not None and shape.accuracy.training is None:
         return (
-            f"{shape.where}, training loss is {_loss(shape.train[shape.best])}, validation loss "
-            f"{_loss(shape.monitored[shape.best])} and validation accuracy {percent(accuracy)}"
+            f"{shape.where}, training loss is {figure(shape.train[shape.best])}, validation loss "
+            f"{figure(shape.monitored[shape.best])} and validation accuracy {percent(accuracy)}"
             f"{_beside(accuracy, shape.accuracy.validation)}: the network memorises the training data"
         )
     if not shape.accuracy.is_measured:
         r2 = shape.at_best("val_r2") or 0.0
+        if not isinstance(shape.spec.loss, Mse):
+            found = f"only {_r2(r2)}" if r2 >= LEAST_SKILL else _r2(r2)
+            return f"{_left(shape)}, but validation R² is {found}: the network memorises the training data"
         share = f"only {percent(r2)}" if r2 >= LEAST_SKILL else f"nothing (R² {_r2(r2)})"
         return (
             f"{shape.where}, the network explains {percent(shape.train_skill)} of the variance of training rows, "
@@ -244,8 +248,8 @@ def _memorising(shape: LearningCurve) -> str:
 
 def _one_sided(shape: LearningCurve) -> str:
     if shape.accuracy.training is None:
-        guessed = f" (a guess's: {_loss(shape.baseline.loss)})" if shape.baseline.is_known else ""
-        fitted = f"training loss {shape.where} is {_loss(shape.train[shape.best])}{guessed}"
+        guessed = f" (a guess's: {figure(shape.baseline.loss)})" if shape.baseline.is_known else ""
+        fitted = f"training loss {shape.where} is {figure(shape.train[shape.best])}{guessed}"
     else:
         fitted = f"training accuracy {shape.where} is {percent(shape.accuracy.training)}"
     return f"{fitted}, but all validation rows are of one class: they cannot show overfitting"
@@ -258,14 +262,8 @@ def _poor(shape: LearningCurve) -> str:
         if not shape.ends_at_zero:
             return f"{shape.where}, {explained}"
         if shape.is_one_epoch and shape.baseline.of_constant is None:
-            return f"training loss after one epoch is {_loss(shape.train[0])}" + (explained and f", and {explained}")
-        if shape.baseline.of_constant is None:
-            reference, whose = shape.baseline.loss, "the first epoch's"
-        else:
-            reference = shape.baseline.loss if shape.baseline.is_known else shape.baseline.of_constant
-            whose = "a guess's" if shape.predicted_classes is not None else "that of the best constant"
-        left = _times(shape.train[shape.best] / reference)
-        return f"training loss {shape.where} is {left} {whose}" + (explained and f", and {explained}")
+            return f"training loss after one epoch is {figure(shape.train[0])}" + (explained and f", and {explained}")
+        return _left(shape) + (explained and f", and {explained}")
     part, accuracy, balanced = "training", shape.at_best("train_accuracy") or 0.0, shape.accuracy.training or 0.0
     if shape.accuracy.training is None or (shape.accuracy.is_imbalanced and shape.is_validated):
         part, accuracy, balanced = "validation", shape.at_best("val_accuracy") or 0.0, shape.accuracy.validation or 0.0
@@ -280,11 +278,23 @@ def _poor(shape: LearningCurve) -> str:
     return f"{fitted}, and a guess has {percent(shape.accuracy.chance)}" if shape.gain < LEAST_GAIN else fitted
 
 
+def _left(shape: LearningCurve) -> str:
+    """How much of a guess's loss is left; of losses other than `mse`, that is no share of the variance."""
+    reference, whose = shape.baseline.of_constant, "that of the best constant"
+    if reference is None:
+        reference, whose = shape.baseline.loss, "the first epoch's"
+    elif shape.baseline.is_known:
+        reference = shape.baseline.loss
+    if shape.predicted_classes is not None and shape.baseline.of_constant is not None:
+        whose = "a guess's"
+    return f"training loss {shape.where} is {_times(shape.train[shape.best] / reference)} {whose}"
+
+
 def _fine(shape: LearningCurve) -> str:
     if not shape.is_validated:
         return "the network fits the training data; without validation rows, overfitting cannot be seen"
     accuracy, r2 = shape.at_best("val_accuracy"), shape.at_best("val_r2")
-    measured = f"loss {_loss(shape.monitored[shape.best])}" if accuracy is None else f"accuracy {percent(accuracy)}"
+    measured = f"loss {figure(shape.monitored[shape.best])}" if accuracy is None else f"accuracy {percent(accuracy)}"
     if r2 is not None:
         measured = f"R² {_r2(r2)}"
     if accuracy is not None:
@@ -301,11 +311,6 @@ def _beside(accuracy: float, balanced: float | None) -> str:
 def _r2(value: float) -> str:
     """R² with two decimals; how far below 0 it is says no more from some size on."""
     return f"{value:z.2f}" if value > -100.0 else "below -100"
-
-
-def _loss(value: float) -> str:
-    """Three digits, without an exponent where it can be read without one."""
-    return f"{value:,.0f}" if 999.5 <= abs(value) < 1e6 else f"{value:.3g}"
 
 
 def _times(share: float) -> str:

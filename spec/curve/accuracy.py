@@ -78,6 +78,12 @@ class Accuracy:
         return self.is_imbalanced and (self.skill < MAJORITY or self.chance == 0.5)
 
     @property
+    def missed_rows(self) -> float | None:
+        """About how many validation rows are of classes that are not predicted; None where that is not known."""
+        accuracy, rows = self.points.at_best("val_accuracy"), self.points.validation_rows
+        return None if accuracy is None or rows is None else max((1.0 - accuracy) * rows, 1.0)
+
+    @property
     def luck(self) -> float:
         """What validation accuracy may be off by chance: two deviations of the share of so many rows."""
         accuracy, rows = self.points.at_best("val_accuracy"), self.points.validation_rows
@@ -114,9 +120,7 @@ class Accuracy:
         The area under the ROC is compared with its deviation for scores that mean nothing, sqrt((n + 1) / (12 a b)) for
         n rows, a and b of them in the classes (Mann and Whitney 1947); the rarer class is what accuracy misses.
         """
-        area, accuracy = self.points.at_best("val_roc_auc"), self.points.at_best("val_accuracy")
-        rows = self.points.validation_rows
-        if area is None or accuracy is None or rows is None:
+        area, rows, rarer = self.points.at_best("val_roc_auc"), self.points.validation_rows, self.missed_rows
+        if area is None or rows is None or rarer is None:
             return None
-        rarer = max((1.0 - accuracy) * rows, 1.0)
         return area > 0.5 + LUCK * math.sqrt((rows + 1.0) / (12.0 * rarer * max(rows - rarer, 1.0)))

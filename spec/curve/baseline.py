@@ -81,8 +81,8 @@ class Baseline:
             columns = zip(*(one if isinstance(one, tuple) else (one,) for one in spec.dataset.y), strict=True)
             return self._of_columns([[float(number) for number in column] for column in columns])
         r2 = points.at_best("val_r2")
-        is_normal = isinstance(spec.loss, Mse) or r2 is None or r2 >= LEAST_SKILL  # else a small loss is of outliers
-        return self.of_normal if is_normal else None
+        has_outliers = points.outlying_errors is not None or (r2 is not None and r2 < LEAST_SKILL)
+        return None if has_outliers and not isinstance(spec.loss, Mse) else self.of_normal
 
     @property
     def of_normal(self) -> float | None:
@@ -122,4 +122,11 @@ class Baseline:
             return 1.0
         if isinstance(spec.dataset, Linear):
             return math.sqrt(1.0 + spec.dataset.noise**2)
-        return measured
+        return self._of_errors if measured is None else measured
+
+    @property
+    def _of_errors(self) -> float | None:
+        """Standard deviation of one target of validation rows, in its own unit: RMSE / sqrt(1 - R2)."""
+        rmse, r2, info = self.points.at_best("val_rmse"), self.points.at_best("val_r2"), self.points.spec.info
+        is_one = info is not None and info.outputs == 1
+        return rmse / math.sqrt(1.0 - r2) if is_one and rmse and r2 is not None and r2 < 1.0 else None

@@ -11,6 +11,8 @@ Column = Sequence[float | None]
 
 FEW_ROWS = 10
 """Fewer validation rows say little."""
+HEAVY = 2.5
+"""Errors of a few rows are far larger than the others if the RMSE is so many times the MAE; of normal errors 1.25."""
 
 
 @dataclass(frozen=True)
@@ -127,3 +129,14 @@ class Points:
         """Whether there are so few validation rows that they say little."""
         rows = self.validation_rows
         return self.is_validated and rows is not None and rows < FEW_ROWS
+
+    @property
+    def outlying_errors(self) -> float | None:
+        """How many times the MAE of validation rows their RMSE is, where a few rows decide it; None else.
+
+        Of several targets, their units decide it, too.
+        """
+        rmse, mae, info = self.at_best("val_rmse"), self.at_best("val_mae"), self.spec.info
+        if self.has_few_rows or info is None or info.outputs > 1 or not rmse or not mae or rmse <= HEAVY * mae:
+            return None
+        return rmse / mae

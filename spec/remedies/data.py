@@ -5,8 +5,10 @@ from statistics import fmean, median, pstdev
 from ..dataset import Blobs, Inline, Shipped, Targets, Uploaded
 from ..job import JobSpec
 from ..learning_curve import LearningCurve
+from ..losses import Mse
+from ..monitors import figure
 from ..splits import SplitBy
-from .learning_rate import and_better_rate, better_rate
+from .learning_rate import and_better_rate, better_rate, usual_rate
 from .suggestion import Suggestion, changed
 
 FEW_ROWS = 10
@@ -36,16 +38,20 @@ def for_one_class(spec: JobSpec) -> Suggestion:
     return Suggestion(sentence, changed(spec, split=SplitBy.random, **drawn))
 
 
-def for_constant_target(spec: JobSpec) -> Suggestion | None:
-    """Where the targets of the spec itself are the same in all rows."""
-    if len(set(_numbers_to_predict(spec))) != 1:
-        return None
-    return Suggestion("The target is the same in every row: there is nothing to learn. No spec is suggested.")
+def for_constants(spec: JobSpec) -> Suggestion | None:
+    """Where the targets, or the features, of the spec itself are the same in all rows."""
+    if len(set(_numbers_to_predict(spec))) == 1:
+        return Suggestion("The target is the same in every row: there is nothing to learn. No spec is suggested.")
+    if isinstance(spec.dataset, Inline) and len(set(spec.dataset.x)) == 1:
+        return Suggestion(
+            "The features are the same in every row, and tell nothing of the target. No spec is suggested."
+        )
+    return None
 
 
 def for_targets(spec: JobSpec) -> Suggestion | None:
-    """After targets of the spec itself from which nothing is learnt: the same in all rows, or outweighed by a few."""
-    if (constant := for_constant_target(spec)) is not None:
+    """After numbers of the spec itself from which nothing is learnt: the same in all rows, or outweighed by a few."""
+    if (constant := for_constants(spec)) is not None:
         return constant
     numbers = _numbers_to_predict(spec)
     middle = median(numbers) if numbers else 0.0
@@ -66,20 +72,20 @@ def for_unscaled_numbers(spec: JobSpec) -> Suggestion | None:
     """After features or targets of the spec itself that are not standardised, and are far from 1 in size."""
     if spec.standardizes or spec.init_from is not None or not isinstance(spec.dataset, Inline):
         return None
-    targets = _numbers_to_predict(spec)
+    targets = _numbers_to_predict(spec) if _scales_targets(spec) else ()
     columns = {"Features": list(zip(*spec.dataset.x, strict=True)), "Targets": [targets or (0.0,)]}
     for name, numbers in columns.items():
         if (largest := max(fmean(map(abs, column)) for column in numbers)) > LARGE:
             return Suggestion(
-                f"{name} are large, {largest:.3g} in the mean, and are not standardised. Try standardize true"
+                f"{name} are large, {figure(largest)} in the mean, and are not standardised. Try standardize true"
                 f"{and_better_rate(spec)}.",
                 changed(spec, standardize=True, **better_rate(spec)),
             )
-    deviation = pstdev(targets) if targets and spec.loss.traits.limits is None else 1.0
+    deviation = pstdev(targets) if targets else 1.0
     if deviation == 0.0 or 1.0 / LARGE <= deviation <= LARGE:
         return None
     return Suggestion(
-        f"Targets have a standard deviation of {deviation:.3g}, and are not standardised. Try standardize true"
+        f"Targets have a standard deviation of {figure(deviation)}, and are not standardised. Try standardize true"
         f"{and_better_rate(spec)}.",
         changed(spec, standardize=True, **better_rate(spec)),
     )
@@ -94,9 +100,10 @@ def for_unlike_numbers(spec: JobSpec, shape: LearningCurve) -> Suggestion | None
     is_unlike = r2 is not None and r2 < UNLIKE and not shape.has_few_rows
     if _may_be_scaled(spec):
         starts_high = shape.baseline.is_known and shape.train[0] > FAR_ABOVE * shape.baseline.loss
-        if is_unlike or shape.stays_a_guess or (starts_high and spec.learning_rate <= spec.optimizer.usual_rate):
+        is_far = is_unlike and _scales_targets(spec)
+        if is_far or shape.stays_a_guess or (starts_high and spec.learning_rate <= usual_rate(spec)):
             return _scaled(spec)
-    if is_unlike and spec.split_by is SplitBy.time:
+    if is_unlike and shape.has_drifted and spec.split_by is SplitBy.time:
         return Suggestion(
             "Validation rows are the newest, and their targets are unlike those of older rows: predict how the target "
             "changes, or add features that change with it. No other settings are suggested."
@@ -104,29 +111,56 @@ def for_unlike_numbers(spec: JobSpec, shape: LearningCurve) -> Suggestion | None
     if (spread := shape.spread) is None or not shape.is_guess:
         return None
     wide, other = ("training", "validation") if spread > 1.0 else ("validation", "training")
+    times = figure(max(spread, 1.0 / spread))
     return Suggestion(
-        f"Targets of {wide} rows are spread {max(spread, 1.0 / spread):.3g} times as wide as those of {other} rows: a "
-        "few that are far from the others decide the loss. Correct them, or leave these rows out; of a target that "
-        "grows by factors, predict the logarithm. No spec is suggested."
+        f"Targets of {wide} rows are spread {times} times as wide as those of {other} rows: a few that are far from "
+        "the others decide the loss. Correct them, or leave these rows out; of a target that grows by factors, predict "
+        "the logarithm. No spec is suggested."
+    )
+
+
+def for_outliers(spec: JobSpec, shape: LearningCurve) -> Suggestion | None:
+    """After errors of a few validation rows that are far larger than those of the others."""
+    if (times := shape.outlying_errors) is None:
+        return None
+    decided, more = ("the loss", "; loss mae follows them less") if isinstance(spec.loss, Mse) else ("R2", "")
+    return Suggestion(
+        "The errors of a few validation rows are far larger than those of the others (the RMSE is "
+        f"{figure(times)} times the MAE), and decide {decided}. Correct targets that are far from the others, or leave "
+        f"these rows out; of a target that grows by factors, predict the logarithm{more}. No spec is suggested."
     )
 
 
 def for_diverged_numbers(spec: JobSpec) -> Suggestion | None:
     """After a loss that is not finite, though the learning rate is usual."""
-    return _scaled(spec) if _may_be_scaled(spec) and spec.learning_rate <= spec.optimizer.usual_rate else None
+    return _scaled(spec) if _may_be_scaled(spec) and spec.learning_rate <= usual_rate(spec) else None
 
 
-def no_relation(spec: JobSpec) -> Suggestion:
-    """Where nothing was learnt that holds for other rows."""
+def no_relation(spec: JobSpec, shape: LearningCurve) -> Suggestion:
+    """Where nothing was learnt that holds for other rows, or too few of them could show it."""
+    if (outliers := for_outliers(spec, shape)) is not None:
+        return outliers
     info, others = spec.info, {SplitBy.time: "newer rows", SplitBy.group: "other groups"}
-    rows = 0 if info is None else spec.split_rows(info)[0]
-    cure = "check the data, or add features"
+    rows, missed = 0 if info is None else spec.split_rows(info)[0], shape.accuracy.missed_rows
+    cure, has_few = "check the data, or add features", shape.has_few_rows
     if info is not None and info.features > rows:
         cure = f"there are {info.features} features and only {rows} training rows. Choose fewer features, or add rows"
-    return Suggestion(
-        "The network finds no relation between features and target that holds for "
-        f"{others.get(spec.split_by, 'other rows')}: {cure}. No other settings are suggested."
-    )
+        has_few = False
+    if has_few:
+        found = (
+            "So few validation rows cannot show whether a relation between features and target holds for other rows."
+        )
+    elif shape.accuracy.knows_largest_only and missed is not None and missed < FEW_ROWS:
+        found = (
+            f"Validation has about {missed:.0f} rows of rare classes, too few to show whether the features tell of "
+            "them: add rows of rare classes."
+        )
+    else:
+        found = (
+            "The network finds no relation between features and target that holds for "
+            f"{others.get(spec.split_by, 'other rows')}: {cure}."
+        )
+    return Suggestion(f"{found} No other settings are suggested.")
 
 
 def _may_be_scaled(spec: JobSpec) -> bool:
@@ -138,10 +172,17 @@ def _may_be_scaled(spec: JobSpec) -> bool:
     return may_be_far and not spec.standardizes and spec.init_from is None
 
 
+def _scales_targets(spec: JobSpec) -> bool:
+    """Whether there are numbers to predict that `standardize: true` scales."""
+    are_numbers = spec.info is not None and spec.info.targets is Targets.numbers
+    return are_numbers and spec.model_copy(update={"standardize": True}).standardizes_targets
+
+
 def _scaled(spec: JobSpec) -> Suggestion:
+    names = "Features or targets" if _scales_targets(spec) else "Features"
     return Suggestion(
-        "Features or targets are not standardised, and seem far from the sizes with which networks learn well. Try "
-        f"standardize true{and_better_rate(spec)}.",
+        f"{names} are not standardised, and seem far from the sizes with which networks learn well. Try standardize "
+        f"true{and_better_rate(spec)}.",
         changed(spec, standardize=True, **better_rate(spec)),
     )
 

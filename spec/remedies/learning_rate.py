@@ -5,8 +5,10 @@ from typing import Any
 from ..architectures import Architecture, Cnn, Mlp, ResMlp
 from ..job import JobSpec
 from ..learning_curve import VANISHED, LearningCurve
-from ..schedules import Constant, Plateau
-from .epochs import more_epochs
+from ..losses import Link
+from ..optimizers import Sgd
+from ..schedules import Constant, Exponential, Plateau, Step
+from .epochs import longer, more_epochs
 from .suggestion import Suggestion, changed
 
 FAR = 3.0
@@ -15,23 +17,37 @@ ROUNDED = 1.01
 """A rate that is suggested has three digits: a third of the usual one is not small yet, three times that not large."""
 TINY = 100.0
 """A learning rate is tiny if the optimizer's usual one is more than so many times that."""
+SMALL_COUNT = 3.0
+"""Larger counts want smaller steps of gradient descent."""
 NARROW = 16
 """A layer of fewer neurons is narrow."""
 
 
+def usual_rate(spec: JobSpec) -> float:
+    """A learning rate with which most small networks learn; of counts by plain gradient descent it depends on them.
+
+    The gradient of their loss by the output, exp(z) - y, and its derivative, exp(z), are as large as the counts. Other
+    optimizers take steps that do not depend on the gradient's size.
+    """
+    rate, counts = spec.optimizer.usual_rate, None if spec.info is None else spec.info.target_range
+    if spec.loss.traits.link is not Link.exp or not isinstance(spec.optimizer, Sgd) or counts is None:
+        return rate
+    return float(f"{rate / max(counts[1] / SMALL_COUNT, 1.0):.3g}")
+
+
 def has_large_rate(spec: JobSpec) -> bool:
     """Whether the learning rate is far above the usual one."""
-    return spec.learning_rate > ROUNDED * FAR * spec.optimizer.usual_rate
+    return spec.learning_rate > ROUNDED * FAR * usual_rate(spec)
 
 
 def has_small_rate(spec: JobSpec) -> bool:
     """Whether the learning rate is far below the usual one."""
-    return ROUNDED * FAR * spec.learning_rate < spec.optimizer.usual_rate
+    return ROUNDED * FAR * spec.learning_rate < usual_rate(spec)
 
 
 def has_tiny_rate(spec: JobSpec) -> bool:
     """Whether the learning rate is so far below the usual one that hardly anything is learnt."""
-    return spec.learning_rate * TINY < spec.optimizer.usual_rate
+    return spec.learning_rate * TINY < usual_rate(spec)
 
 
 def has_too_small_rate(spec: JobSpec, shape: LearningCurve) -> bool:
@@ -47,19 +63,19 @@ def reaches_its_rate(spec: JobSpec) -> bool:
 def smaller_rate(spec: JobSpec) -> float:
     """A third, and not far above the usual rate; narrow networks learn with larger ones (Yang et al. 2021)."""
     narrow = max(NARROW / _narrowest(spec.architecture), 1.0)
-    return min(spec.learning_rate / 3, FAR * spec.optimizer.usual_rate * narrow)
+    return min(spec.learning_rate / 3, FAR * usual_rate(spec) * narrow)
 
 
 def far_smaller_rate(spec: JobSpec) -> float:
     """A tenth, and not above the usual rate."""
-    return min(spec.learning_rate / 10, spec.optimizer.usual_rate)
+    return min(spec.learning_rate / 10, usual_rate(spec))
 
 
 def better_rate(spec: JobSpec) -> dict[str, float]:
     """The usual learning rate, or not far above it, where the spec's is far from it."""
     if has_large_rate(spec):
         return {"learning_rate": smaller_rate(spec)}
-    return {"learning_rate": spec.optimizer.usual_rate} if has_small_rate(spec) else {}
+    return {"learning_rate": usual_rate(spec)} if has_small_rate(spec) else {}
 
 
 def and_better_rate(spec: JobSpec) -> str:
@@ -69,7 +85,7 @@ def and_better_rate(spec: JobSpec) -> str:
 
 def faster(spec: JobSpec) -> Suggestion:
     """The usual learning rate."""
-    rate = spec.optimizer.usual_rate
+    rate = usual_rate(spec)
     return Suggestion(
         f"The learning rate is small. Try a larger learning_rate: {rate:.3g}.", changed(spec, learning_rate=rate)
     )
@@ -99,6 +115,20 @@ def for_vanished_rate(spec: JobSpec, shape: LearningCurve) -> Suggestion | None:
         f"The schedule, {spec.schedule.type}, left less than a hundredth of the learning rate for half of the epochs. "
         f"Try schedule cosine{and_better_rate(spec)}.",
         changed(spec, schedule="cosine", **better_rate(spec)),
+    )
+
+
+def until_a_guess(spec: JobSpec, shape: LearningCurve) -> Suggestion | None:
+    """After a training loss that was larger than a guess's in every epoch: more epochs, with a rate that lasts."""
+    if shape.ending.ran_out_of_patience or shape.ending.met_tolerance:
+        return longer(spec, shape)
+    epochs = more_epochs(spec)
+    cosine = {"schedule": "cosine"} if isinstance(spec.schedule, Step | Exponential | Plateau) else {}
+    return Suggestion(
+        "Training loss was above a guess's in every epoch: the network has only begun to learn. Try more epochs: "
+        f"{epochs}"
+        f"{', with schedule cosine' if cosine else ''}{and_better_rate(spec)}.",
+        changed(spec, epochs=epochs, **cosine, **better_rate(spec)),
     )
 
 

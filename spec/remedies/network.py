@@ -50,10 +50,11 @@ def for_linear_model(spec: JobSpec) -> Suggestion | None:
     if isinstance(spec.architecture, Perceptron):
         hidden = {"type": "mlp", "hidden": [32], "bias": spec.architecture.bias}
         tanh = {"activation": "tanh"} if is_linear else {}
+        deeper = _resized(spec, hidden, **tanh) or spec  # narrow networks learn with larger rates
         return Suggestion(
             "A single layer is a linear model. Try a hidden layer: mlp, hidden [32]"
-            f"{', activation tanh' if tanh else ''}{and_better_rate(spec)}.",
-            _resized(spec, hidden, **tanh, **better_rate(spec)),
+            f"{', activation tanh' if tanh else ''}{and_better_rate(deeper)}.",
+            _resized(spec, hidden, **tanh, **better_rate(deeper)),
         )
     if not is_linear:
         return None
@@ -71,7 +72,7 @@ def for_deep_networks(spec: JobSpec) -> Suggestion | None:
     dropout = without_high_dropout(spec)
     architecture = spec.architecture
     is_plain = isinstance(architecture, Mlp | Cnn) and architecture.normalization is Normalization.none
-    if is_plain and _activations(spec) <= SATURATING:
+    if is_plain and is_saturating(spec):
         relu = {"activation": "relu", "initial_weights": "kaiming_uniform", "initial_biases": None}
         return Suggestion(
             f"Gradients vanish in a deep network of sigmoid or tanh. Try relu"
@@ -86,6 +87,11 @@ def for_deep_networks(spec: JobSpec) -> Suggestion | None:
             changed(spec, **dropout, **better_rate(spec)),
         )
     return None
+
+
+def is_saturating(spec: JobSpec) -> bool:
+    """Whether all hidden neurons have bounded outputs, whose gradients vanish for large inputs."""
+    return _activations(spec) <= SATURATING
 
 
 def wider(spec: JobSpec, architecture: dict[str, Any]) -> Suggestion:

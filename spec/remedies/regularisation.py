@@ -1,5 +1,6 @@
 """Dropout, penalties on weights and clipped gradients: what may keep a network from learning, or from overfitting."""
 
+import math
 from typing import Any
 
 from ..architectures import hidden_layers
@@ -7,7 +8,7 @@ from ..dataset import Targets
 from ..job import JobSpec
 from ..learning_curve import LearningCurve
 from .epochs import is_short
-from .learning_rate import and_better_rate, better_rate
+from .learning_rate import and_better_rate, better_rate, usual_rate
 from .suggestion import Suggestion, changed
 
 HIGH_DROPOUT = 0.4
@@ -49,7 +50,9 @@ def for_penalties(spec: JobSpec, shape: LearningCurve) -> Suggestion | None:
             f"The penalty keeps the network from fitting. Try no {names}{and_better_rate(spec)}.",
             changed(spec, **changes, **better_rate(spec)),
         )
-    if spec.gradient_clip is not None and spec.gradient_clip < LOW_CLIP and spec.optimizer.type == "sgd":
+    # A large rate makes up for a low clip.
+    clip = math.inf if spec.gradient_clip is None else spec.gradient_clip
+    if clip * max(spec.learning_rate / usual_rate(spec), 1.0) < LOW_CLIP and spec.optimizer.type == "sgd":
         return Suggestion(
             f"The gradient is clipped so far that the weights hardly move. Try gradient_clip 1{and_better_rate(spec)}.",
             changed(spec, gradient_clip=1.0, **better_rate(spec)),
@@ -58,13 +61,14 @@ def for_penalties(spec: JobSpec, shape: LearningCurve) -> Suggestion | None:
 
 
 def plainer(spec: JobSpec) -> Suggestion | None:
-    """Without what may keep a network from learning, though it need not: penalties, dropout, a loss of numbers."""
+    """Without what may keep a network from learning: penalties, dropout, changed images, a loss of numbers."""
     changes: dict[str, Any] = {
         name: value
         for name, value, hinders in (
             ("l1", 0.0, spec.l1 >= HIGH_L1 / 10),
             ("weight_decay", 0.0, not spec.optimizer.decoupled and spec.weight_decay >= HIGH_DECAY / 10),
             ("dropout", 0.0, highest_dropout(spec) > HIGH_DROPOUT),
+            ("augmentation", {}, spec.augmentation.acts),
             ("loss", "cross_entropy", _has_loss_of_numbers(spec)),
         )
         if hinders

@@ -36,10 +36,12 @@ def verdict_of(train: Numbers, val: Numbers | None = None, **fields: Any) -> Ver
 
 def regression(train: Numbers, r2: float, *, val: Numbers | None = None, **fields: Any) -> Verdict:
     """The verdict on a curve of a job on diabetes; without `val`, with as much validation loss."""
+    more = fields.pop("metrics", {})
     spec = JobSpec.model_validate({"dataset": "diabetes", "loss": "mse", "learning_rate": 0.01} | fields)
     epochs: Numbers = [float(n) for n in range(1, len(train) + 1)]
     losses = {"train_loss": train, "val_loss": val or train}
-    verdict = judge(spec, {"epoch": epochs, **losses, "val_r2": [r2] * len(train)})
+    metrics = {name: [value] * len(train) for name, value in {"val_r2": r2, **more}.items()}
+    verdict = judge(spec, {"epoch": epochs, **losses, **metrics})
     assert verdict is not None
     return verdict
 
@@ -85,7 +87,7 @@ def test_a_usual_penalty_is_not_blamed() -> None:
 def test_large_numbers_are_to_be_standardised() -> None:
     rows = [[1000.0 + row, row / 10] for row in range(20)]
     large = numbers([float(row % 5) for row in range(20)], rows)
-    assert "Features are large, 1.01e+03 in the mean" in large.sentence
+    assert "Features are large, 1,010 in the mean" in large.sentence
     assert changed(large)["standardize"] is True
     assert "Targets are large" in numbers([1e6 + row for row in range(20)]).sentence
     assert "large" not in numbers([float(row % 5) for row in range(20)], rows, standardize=True).sentence
@@ -103,6 +105,38 @@ def test_numbers_of_training_rows_alone_are_memorised() -> None:
     assert verdict.kind is VerdictKind.overfit
     assert "explains 50.0 % of the variance of training rows, and nothing (R² -0.04) of that of" in verdict.sentence
     assert verdict.suggestion is None
+
+
+def test_of_other_losses_than_mse_no_share_of_the_variance_is_said() -> None:
+    verdict = regression([0.8, 0.5, 0.5], -0.04, val=[1.2, 1.1, 1.2], loss="mae")
+    assert verdict.kind is VerdictKind.overfit
+    assert "training loss at the best epoch is 62.5 % of the first epoch's, but validation R2 is -0.04" in (
+        verdict.sentence
+    )
+    assert "variance" not in verdict.sentence
+
+
+def test_the_fall_since_the_first_epoch_is_no_overfitting_of_numbers_that_are_not_explained() -> None:
+    """Both losses fell together from a poor start."""
+    verdict = regression([2.0, 1.0, 0.7], -0.2, loss="huber", standardize=False)
+    assert verdict.kind is VerdictKind.underfit
+
+
+def test_a_share_of_the_absolute_error_is_not_one_of_the_variance() -> None:
+    """Normal errors with 65 % of the mean absolute error have 42 % of the variance."""
+    curve: Numbers = [0.8, 0.6, 0.52, 0.52]
+    assert regression(curve, 0.3, loss="mae").kind is VerdictKind.good
+    assert regression([0.8, 0.7, 0.66, 0.66], 0.3, loss="mae").kind is VerdictKind.underfit
+    by_huber = regression([0.36, 0.3, 0.27, 0.27], 0.3, loss="huber")
+    assert by_huber.kind is VerdictKind.underfit
+
+
+def test_without_validation_a_poor_first_epoch_makes_nothing_good() -> None:
+    data = {"x": [[float(row)] for row in range(40)], "y": [row % 5 for row in range(40)]}
+    spec = JobSpec.model_validate({"dataset": data, "loss": "mae", "validation_fraction": 0.0})
+    verdict = judge(spec, {"epoch": [1, 2, 3], "train_loss": [9.0, 4.0, 1.1]})
+    assert verdict is not None
+    assert verdict.kind is VerdictKind.underfit
 
 
 def test_an_r2_just_below_zero_is_written_without_a_sign() -> None:
@@ -881,12 +915,15 @@ def test_a_guess_of_features_that_are_not_standardised_says_nothing_of_the_data(
 
 
 def test_a_rare_class_that_is_missed_says_nothing_of_the_data_before_rate_and_epochs_are_usual() -> None:
-    rows = {"x": [[float(row * 7 % 11)] for row in range(100)], "y": [int(row % 10 == 0) for row in range(100)]}
+    def rare(count: int) -> dict[str, Any]:
+        return {"x": [[float(row * 7 % 11)] for row in range(count)], "y": [int(row % 10 == 0) for row in range(count)]}
+
     shares = {"val_accuracy": 0.9, "val_balanced_accuracy": 0.5, "train_accuracy": 0.9, "train_balanced_accuracy": 0.5}
     guess: Numbers = [0.326, 0.325]
 
     def missed(epochs: int, **fields: Any) -> Verdict:
-        return verdict_of(guess * epochs, guess * epochs, dataset=rows, metrics=shares, **fields)
+        data = {"dataset": rare(100)} | fields
+        return verdict_of(guess * epochs, guess * epochs, metrics=shares, **data)
 
     fast = missed(8, learning_rate=0.5)
     assert "only because of the largest class" in fast.sentence
@@ -894,7 +931,8 @@ def test_a_rare_class_that_is_missed_says_nothing_of_the_data_before_rate_and_ep
     assert changed(fast)["learning_rate"] == 0.01
     assert changed(missed(2))["epochs"] == 12
     assert "48 updates of the weights show little" in missed(8).sentence
-    assert "no relation between features and target" in missed(8, batch_size=8).sentence
+    assert "about 2 rows of rare classes, too few to show" in missed(8, batch_size=8).sentence
+    assert "no relation between features and target" in missed(8, dataset=rare(1000)).sentence
 
 
 def test_a_guess_of_few_epochs_says_nothing_of_the_data() -> None:
@@ -1285,3 +1323,121 @@ def test_min_delta_is_compared_with_the_loss_that_the_job_monitors() -> None:
         rising, falling, accuracies=(0.6, 0.6), monitor="train_loss", patience=3, min_delta=0.5, epochs=50
     )
     assert "min_delta" not in stopped.sentence
+
+
+def test_outliers_in_both_splits_are_told_from_a_missing_relation() -> None:
+    """The RMSE of normal errors is 1.25 times the MAE; a few rows far from the others make it many times that."""
+    data = {"dataset": {"id": "ds_" + "0" * 32, "info": {"rows": 300, "features": 4, "targets": "numbers"}}}
+
+    def outlying(losses: Numbers, rmse: float, **fields: Any) -> Verdict:
+        return regression(losses, 0.01, metrics={"val_rmse": rmse, "val_mae": 1.0}, **data, **fields)
+
+    guess: Numbers = [1.0, 0.99, 1.0, 0.99, 1.0] * 4
+    told = outlying(guess, 6.0, loss="mse")
+    assert "the RMSE is 6 times the MAE), and decide the loss." in told.sentence
+    assert "loss mae follows them less" in told.sentence
+    assert "no relation between features and target" in outlying(guess, 1.3, loss="mse").sentence
+    fallen: Numbers = [0.8 / (epoch + 1) for epoch in range(20)]
+    by_mae = outlying(fallen, 6.0, loss="mae")
+    assert by_mae.kind is VerdictKind.underfit
+    assert "(the RMSE is 6 times the MAE), and decide R2." in by_mae.sentence
+    assert "The learning rate is small" in outlying(guess, 6.0, loss="mse", learning_rate=1e-5).sentence
+
+
+def test_the_usual_rate_of_gradient_descent_is_less_for_large_counts() -> None:
+    """The gradient of a count's loss is as large as the count; adam's steps are not."""
+    rows = [[float(row % 7)] for row in range(40)]
+
+    def counted(most: float, **fields: Any) -> Verdict:
+        data = {"x": rows, "y": [most * (row % 4) / 3 for row in range(40)]}
+        return verdict_of([None], [None], dataset=data, loss="poisson_nll", epochs=1, **fields)
+
+    for most, rate in ((3.0, 0.1), (30.0, 0.01), (300.0, 0.001)):
+        assert changed(counted(most, optimizer="sgd", learning_rate=100.0))["learning_rate"] == rate
+    assert changed(counted(300.0, learning_rate=100.0))["learning_rate"] == 0.01
+
+
+def test_counts_are_not_told_to_be_standardised_which_they_never_are() -> None:
+    y = [100.0 + row for row in range(40)]
+    rows = {"x": [[float(row % 7)] for row in range(40)], "y": y}
+    verdict = regression([5.0, 4.0, 3.0], -2.0, dataset=rows, loss="poisson_nll")
+    assert "standardise" not in verdict.sentence
+    classes = verdict_of([9.0, 9.0], [9.0, 9.0], dataset="wine", standardize=False, **POOR)
+    assert "Features are not standardised" in classes.sentence
+
+
+def test_features_that_are_the_same_in_every_row_are_named() -> None:
+    rows = {"x": [[1.0, 5.0]] * 40, "y": [0, 1] * 20}
+    verdict = verdict_of([0.7] * 3, [0.7] * 3, dataset=rows, accuracies=(0.5, 0.5))
+    assert "The features are the same in every row, and tell nothing of the target." in verdict.sentence
+    assert verdict.suggestion is None
+
+
+def test_an_untrained_network_shows_no_drift() -> None:
+    """Its validation loss is as large as its training loss."""
+    timed = {"x": [[float(row)] for row in range(60)], "y": [row % 5 / 5 for row in range(60)], "time": list(range(60))}
+    fields: dict[str, Any] = {"dataset": timed, "standardize": True, "learning_rate": 1e-5}
+    untrained = regression([3.6, 3.5, 3.5], -2.5, val=[3.6, 3.6, 3.6], **fields)
+    assert "The learning rate is small" in untrained.sentence
+    assert "Validation rows are the newest" in regression([1.0, 0.9, 0.9], -9.0, val=[4.4, 4.3, 4.2], **fields).sentence
+
+
+def test_one_bad_last_epoch_is_no_overfitting() -> None:
+    verdict = verdict_of([1.0, 0.7, 0.6, 0.55, 0.5], [1.0, 0.75, 0.7, 0.65, 1.02])
+    assert verdict.kind is VerdictKind.good
+
+
+def test_a_linear_model_is_not_at_its_limit_before_it_is_as_good_as_a_guess() -> None:
+    falls: Numbers = [1.6 + 0.3 * 0.8**epoch for epoch in range(20)]
+    slow = verdict_of(falls, falls, architecture="perceptron", schedule="step", epochs=20, **POOR)
+    assert "Training loss was above a guess's in every epoch" in slow.sentence
+    assert (changed(slow)["epochs"], changed(slow)["schedule"]) == (60, {"type": "cosine"})
+    short = verdict_of([1.09, 1.089], [1.09, 1.089], activation="identity", epochs=2, batch_size=32, **POOR)
+    assert "2 epochs show little" in short.sentence
+
+
+def test_a_network_is_not_called_small_after_two_epochs() -> None:
+    verdict = verdict_of([0.8, 0.81], [0.8, 0.81], architecture={"type": "mlp", "hidden": [2]}, epochs=2, **POOR)
+    assert "2 epochs show little" in verdict.sentence
+
+
+def test_noise_of_dropout_in_a_running_training_loss_is_no_oscillation() -> None:
+    noisy: Numbers = [2.0, 1.5, 1.9, 1.4, 1.8, 1.3, 1.7, 1.2]
+    falls: Numbers = [1.0 - 0.05 * epoch for epoch in range(8)]
+    assert verdict_of(noisy, falls, train_metrics="running", dropout=0.8).kind is not VerdictKind.unstable
+    assert verdict_of(noisy, noisy, train_metrics="running", dropout=0.8).kind is VerdictKind.unstable
+
+
+def test_a_few_validation_rows_are_said_of_a_poor_fit_too() -> None:
+    tiny = {"x": [[float(row)] for row in range(20)], "y": [0, 1] * 10}
+    verdict = verdict_of([0.69] * 40, [0.69] * 40, dataset=tiny, batch_size=4, accuracies=(0.5, 0.5))
+    assert "validation rows are few (4) and say little: try folds" in verdict.sentence
+    assert "So few validation rows cannot show whether a relation" in verdict.sentence
+    named = {**tiny, "split": ["train"] * 16 + ["validation"] * 4}
+    assert "say little." in verdict_of([0.69] * 40, [0.69] * 40, dataset=named, accuracies=(0.5, 0.5)).sentence
+
+
+def test_a_hidden_layer_gets_a_rate_that_fits_it_and_not_the_perceptron() -> None:
+    flat: Numbers = [0.9, 0.8, 0.85, 0.82, 0.84, 0.83, 0.84, 0.83, 0.82, 0.83]
+    verdict = verdict_of(flat, flat, architecture="perceptron", learning_rate=1.0, accuracies=(0.7, 0.7))
+    assert changed(verdict)["learning_rate"] == 0.03
+
+
+def test_a_clip_is_not_blamed_where_the_rate_makes_up_for_it() -> None:
+    fields: dict[str, Any] = {"optimizer": "sgd", "gradient_clip": 1e-3}
+    assert "clipped" in verdict_of([1.09] * 10, [1.09] * 10, **POOR, **fields).sentence
+    assert "clipped" not in verdict_of([1.09] * 10, [1.09] * 10, **POOR, **{**fields, "learning_rate": 10.0}).sentence
+
+
+def test_bounded_neurons_are_saturated_and_do_not_die() -> None:
+    for activation, state in (("relu", "have died"), ("tanh", "are saturated")):
+        guess = verdict_of([1.09] * 10, [1.09] * 10, **POOR, learning_rate=1.0, activation=activation)
+        assert f"hidden neurons {state}" in guess.sentence
+
+
+def test_augmentation_is_tried_without_before_the_features_are_blamed() -> None:
+    flat: Numbers = [1.9, 1.8] * 10
+    fields: dict[str, Any] = {"dataset": "digits", "augmentation": {"crop": 4, "flip": True}, "learning_rate": 0.01}
+    verdict = verdict_of(flat, flat, accuracies=(0.4, 0.4), architecture={"type": "mlp", "hidden": [64]}, **fields)
+    assert "try no augmentation" in verdict.sentence
+    assert changed(verdict)["augmentation"] == {}
