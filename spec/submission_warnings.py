@@ -47,10 +47,10 @@ def _whole_targets(spec: "JobSpec") -> int:
     if not isinstance(data, Inline) or spec.info is None or spec.info.targets is not Targets.numbers:
         return 0
     values = data.distinct_targets
-    are_whole = not isinstance(data.y[0], tuple) and all(value.is_integer() for value in values)
-    return (
-        len(values) if are_whole and traits.limits is None and len(values) <= min(MOST_LABELS, len(data.y) // 2) else 0
-    )
+    are_counts, are_rows = traits.limits is not None, isinstance(data.y[0], tuple)
+    if are_counts or are_rows or not all(value.is_integer() for value in values):
+        return 0
+    return len(values) if len(values) <= min(MOST_LABELS, len(data.y) // 2) else 0
 
 
 def _normalizes_one(architecture: Architecture) -> bool:

@@ -1,6 +1,6 @@
 """Whether a sweep's objective measures the same thing of all its configurations."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import islice, product
 from typing import Any
 
@@ -36,10 +36,16 @@ def _scales_some(spec: SweepSpec) -> bool:
     """Whether targets are scaled in some configurations, and not in others."""
     given: list[Mapping[str, Any]] = list(spec.configurations)
     if not given:
-        listed = {path: spec.space[path].values or () for path in OF_UNITS if path in spec.space}
+        listed = {path: _values(spec, path) for path in OF_UNITS if path in spec.space}
         given = [dict(zip(listed, values, strict=True)) for values in product(*listed.values())]
     units = [{path: one[path] for path in OF_UNITS if path in one} for one in given]
     return len({spec.base.model_copy(update=one).standardizes_targets for one in units}) > 1
+
+
+def _values(spec: SweepSpec, path: str) -> Sequence[Any]:
+    """The values of a parameter, and the base's where it has conditions."""
+    parameter = spec.space[path]
+    return (*(parameter.values or ()), *([getattr(spec.base, path)] if parameter.when else []))
 
 
 def _varied(spec: SweepSpec, among: tuple[str, ...]) -> str:

@@ -140,27 +140,27 @@ def no_relation(spec: JobSpec, shape: LearningCurve) -> Suggestion:
     """Where nothing was learnt that holds for other rows, or too few of them could show it."""
     if (outliers := for_outliers(spec, shape)) is not None:
         return outliers
-    info, others = spec.info, {SplitBy.time: "newer rows", SplitBy.group: "other groups"}
-    rows, missed = 0 if info is None else spec.split_rows(info)[0], shape.accuracy.missed_rows
-    cure, has_few = "check the data, or add features", shape.has_few_rows
-    if info is not None and info.features > rows:
-        cure = f"there are {info.features} features and only {rows} training rows. Choose fewer features, or add rows"
-        has_few = False
-    if has_few:
-        found = (
-            "So few validation rows cannot show whether a relation between features and target holds for other rows."
+    info, missed = spec.info, shape.accuracy.missed_rows
+    rows = 0 if info is None else spec.split_rows(info)[0]
+    is_wide = info is not None and info.features > rows
+    if shape.has_few_rows and not is_wide:
+        return Suggestion(
+            "So few validation rows cannot show whether a relation between features and target holds for other rows. "
+            "No other settings are suggested."
         )
-    elif shape.accuracy.knows_largest_only and missed is not None and missed < FEW_ROWS:
-        found = (
+    if shape.accuracy.knows_largest_only and missed is not None and missed < FEW_ROWS:
+        return Suggestion(
             f"Validation has about {missed:.0f} rows of rare classes, too few to show whether the features tell of "
-            "them: add rows of rare classes."
+            "them: add rows of rare classes. No other settings are suggested."
         )
-    else:
-        found = (
-            "The network finds no relation between features and target that holds for "
-            f"{others.get(spec.split_by, 'other rows')}: {cure}."
-        )
-    return Suggestion(f"{found} No other settings are suggested.")
+    others = {SplitBy.time: "newer rows", SplitBy.group: "other groups"}
+    cure = "check the data, or add features"
+    if info is not None and is_wide:
+        cure = f"there are {info.features} features and only {rows} training rows. Choose fewer features, or add rows"
+    return Suggestion(
+        "The network finds no relation between features and target that holds for "
+        f"{others.get(spec.split_by, 'other rows')}: {cure}. No other settings are suggested."
+    )
 
 
 def _may_be_scaled(spec: JobSpec) -> bool:

@@ -1327,10 +1327,10 @@ def test_min_delta_is_compared_with_the_loss_that_the_job_monitors() -> None:
 
 def test_outliers_in_both_splits_are_told_from_a_missing_relation() -> None:
     """The RMSE of normal errors is 1.25 times the MAE; a few rows far from the others make it many times that."""
-    data = {"dataset": {"id": "ds_" + "0" * 32, "info": {"rows": 300, "features": 4, "targets": "numbers"}}}
+    data: dict[str, Any] = {"id": "ds_" + "0" * 32, "info": {"rows": 300, "features": 4, "targets": "numbers"}}
 
     def outlying(losses: Numbers, rmse: float, **fields: Any) -> Verdict:
-        return regression(losses, 0.01, metrics={"val_rmse": rmse, "val_mae": 1.0}, **data, **fields)
+        return regression(losses, 0.01, metrics={"val_rmse": rmse, "val_mae": 1.0}, dataset=data, **fields)
 
     guess: Numbers = [1.0, 0.99, 1.0, 0.99, 1.0] * 4
     told = outlying(guess, 6.0, loss="mse")
