@@ -179,7 +179,7 @@ class LearningCurve(Points):
     def lacks_a_guess(self) -> bool:
         """Whether the training loss never came near that of the best constant: the network reached no limit of its own.
 
-        Only where what the best constant loses is known; of a loss that does not end at zero, R2 tells it.
+        Only where what the best constant loses is known; of a loss that does not end at zero, R² tells it.
         """
         constant, r2 = self.baseline.of_constant, self.at_best("val_r2")
         if not self.ends_at_zero:
@@ -194,7 +194,7 @@ class LearningCurve(Points):
 
     @property
     def hides_fit(self) -> bool:
-        """Whether a few rows decide R2, though the loss, which follows them less, fell far."""
+        """Whether a few rows decide R², though the loss, which follows them less, fell far."""
         follows_less = not isinstance(self.spec.loss, Mse) and self.outlying_errors is not None
         return follows_less and self.train[self.best] < self.train[0] / NEAR
 

@@ -30,10 +30,9 @@ from .suggestions import (
 )
 
 ACCURACY_GAP = 0.15
-"""Overfit: training accuracy exceeds validation accuracy by this much at the best epoch."""
-TIMES_THE_LOSS = 2.0
-"""Overfit: of numbers, training rows' explained variance exceeds validation rows' by that much, and validation loss is
-so many times training loss. A small gap in R² may be luck where little is explained."""
+"""Overfit: training accuracy exceeds validation accuracy by this much at the best epoch; of numbers, the explained
+share of the variance does, and validation loss is far above training loss. A small gap in R² may be luck where little
+is explained."""
 LEAST_ACCURACY = 0.85
 """Underfit: balanced accuracy at the best epoch is below this ..."""
 LEAST_EXPLAINED = 0.4

@@ -126,7 +126,7 @@ class Baseline:
 
     @property
     def _of_errors(self) -> float | None:
-        """Standard deviation of one target of validation rows, in its own unit: RMSE / sqrt(1 - R2)."""
+        """Standard deviation of one target of validation rows, in its own unit: RMSE / sqrt(1 - R²)."""
         rmse, r2, info = self.points.at_best("val_rmse"), self.points.at_best("val_r2"), self.points.spec.info
         is_one = info is not None and info.outputs == 1
         return rmse / math.sqrt(1.0 - r2) if is_one and rmse and r2 is not None and r2 < 1.0 else None

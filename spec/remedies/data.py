@@ -123,7 +123,7 @@ def for_outliers(spec: JobSpec, shape: LearningCurve) -> Suggestion | None:
     """After errors of a few validation rows that are far larger than those of the others."""
     if (times := shape.outlying_errors) is None:
         return None
-    decided, more = ("the loss", "; loss mae follows them less") if isinstance(spec.loss, Mse) else ("R2", "")
+    decided, more = ("the loss", "; loss mae follows them less") if isinstance(spec.loss, Mse) else ("R²", "")
     return Suggestion(
         "The errors of a few validation rows are far larger than those of the others (the RMSE is "
         f"{figure(times)} times the MAE), and decide {decided}. Correct targets that are far from the others, or leave "
