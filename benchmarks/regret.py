@@ -23,7 +23,7 @@ import numpy as np
 import optuna
 
 from spec.halving import bracket, survivors
-from spec.sweep import SweepSpec
+from spec.sweep import RULES_VERSION, SweepSpec
 from sweeps.history import Trial
 from sweeps.methods import METHODS
 
@@ -39,7 +39,7 @@ SHORT_EPOCHS = 9
 """Epochs of a made landscape's jobs in long sweeps: so few that a bracket by the paper is small."""
 UNLIMITED = 100_000
 PREFIX = "tags."
-"""The surrogates' parameters are no fields of a job; labels may have any name."""
+"""The surrogates' parameters are no fields of a job. Labels may have any name, and a stored sweep is not checked anew."""
 
 
 class SpentError(Exception):
@@ -92,8 +92,9 @@ class Ours:
 
     def search(self, surrogate: Surrogate, ledger: Ledger, seed: int) -> None:
         """Search until the budget is spent, or the sweep has no more trials."""
-        sweep = SweepSpec.model_validate(
+        sweep = SweepSpec.stored(
             {
+                "version": RULES_VERSION,
                 "base": {"dataset": "digits", "epochs": surrogate.epochs},
                 "space": {PREFIX + name: dict(parameter) for name, parameter in surrogate.space.items()},
                 "trials": {"epochs": UNLIMITED},

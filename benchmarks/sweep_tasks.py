@@ -158,7 +158,7 @@ def train(rows: Parts, setting: Setting, *, batch: int, epochs: int, seed: int, 
 
 
 def test_score(output: Tensor, target: Tensor) -> float:
-    """The accuracy, or R2 of numbers."""
+    """The accuracy, or R² of numbers."""
     if target.dtype == torch.int64:
         return float((output.argmax(dim=1) == target).float().mean())
     return float(1.0 - (output - target).square().sum() / (target - target.mean()).square().sum())

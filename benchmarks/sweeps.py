@@ -126,7 +126,7 @@ def report(task: Task, runs: Runs) -> str:
     """The tables of one task."""
     networks = ", ".join("-".join(map(str, hidden)) for hidden in task.hiddens)
     seeds = len(next(iter(runs.values())))
-    score = "R2" if task.regression else "accuracy"
+    score = "R²" if task.regression else "accuracy"
     title = (
         f"**{task.name}**: {task.trials} configurations, at most {task.epochs} epochs, factor {task.factor}; hidden "
         f"layers {networks}; {seeds} seed{'s' if seeds > 1 else ''}"

@@ -110,6 +110,6 @@ def _meant(spec: JobSpec) -> dict[str, Any]:
         "standardize": spec.standardizes,
         "split": spec.split_by,
         "output_activation": spec.computed_output_activation,
-        "activation": by_layer(spec.activation, spec.architecture),
+        "activation": spec.activations,
         "dropout": by_layer(spec.dropout, spec.architecture),
     }

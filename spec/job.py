@@ -356,7 +356,7 @@ class JobSpec(Frozen):
     def computed_output_activation(self) -> Activation | None:
         """The function that an output neuron applies; not identity, and not one that the loss applies itself."""
         outer = self.output_activation
-        return None if self.loss.traits.takes_logits or outer is Activation.identity else outer
+        return None if self.loss.traits.takes_logits or outer == Activation.identity else outer
 
     @property
     def standardizes(self) -> bool:

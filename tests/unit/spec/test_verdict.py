@@ -110,7 +110,7 @@ def test_numbers_of_training_rows_alone_are_memorised() -> None:
 def test_of_other_losses_than_mse_no_share_of_the_variance_is_said() -> None:
     verdict = regression([0.8, 0.5, 0.5], -0.04, val=[1.2, 1.1, 1.2], loss="mae")
     assert verdict.kind is VerdictKind.overfit
-    assert "training loss at the best epoch is 62.5 % of the first epoch's, but validation R2 is -0.04" in (
+    assert "training loss at the best epoch is 62.5 % of the first epoch's, but validation R² is -0.04" in (
         verdict.sentence
     )
     assert "variance" not in verdict.sentence
@@ -527,7 +527,7 @@ def test_a_regression_is_underfit_when_most_of_the_variance_remains() -> None:
 
 
 def test_a_regression_whose_first_epoch_was_good_is_not_underfit() -> None:
-    """The baseline of mae is not known; R2 is."""
+    """The baseline of mae is not known; R² is."""
     assert regression([0.5] * 30, 0.6, loss="mae").kind is VerdictKind.good
 
 
@@ -1340,7 +1340,7 @@ def test_outliers_in_both_splits_are_told_from_a_missing_relation() -> None:
     fallen: Numbers = [0.8 / (epoch + 1) for epoch in range(20)]
     by_mae = outlying(fallen, 6.0, loss="mae")
     assert by_mae.kind is VerdictKind.underfit
-    assert "(the RMSE is 6 times the MAE), and decide R2." in by_mae.sentence
+    assert "(the RMSE is 6 times the MAE), and decide R²." in by_mae.sentence
     assert "The learning rate is small" in outlying(guess, 6.0, loss="mse", learning_rate=1e-5).sentence
 
 
