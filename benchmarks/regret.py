@@ -39,7 +39,7 @@ SHORT_EPOCHS = 9
 """Epochs of a made landscape's jobs in long sweeps: so few that a bracket by the paper is small."""
 UNLIMITED = 100_000
 PREFIX = "tags."
-"""The surrogates' parameters are no fields of a job. Labels may have any name, and a stored sweep is not checked anew."""
+"""The surrogates' parameters are no fields of a job. Labels may have any name, and are parameters of a stored sweep."""
 
 
 class SpentError(Exception):
