@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { check, isPlane, layers, parsed, pointsOf, runName, valueAt, withValue, written, type Claim, type Seen } from "./lesson";
+import { check, isPlane, layers, parsed, pointsOf, runName, seenIn, valueAt, variant, withValue, written, type Claim, type NamedRun, type Seen } from "./lesson";
 
 const seen = new Map<string, Seen>([
   ["slow", { curve: { epoch: [1, 2, 3], train_loss: [2, 1.5, 1.25] }, stopReason: "max_epochs", verdict: "underfit" }],
@@ -43,6 +43,30 @@ test("a control changes one field of a job", () => {
   expect(["0,01", ".5", "1,000", "16-16"].map(parsed)).toEqual([0.01, 0.5, "1,000", "16-16"]);
   expect([parsed("0.1"), parsed("full"), parsed("true"), layers("16-8"), layers("16, 8"), layers("a"), written([16, 8])]).toEqual([
     0.1, "full", true, [16, 8], [16, 8], null, "16-8",
+  ]);
+});
+
+test("a variant has what was written in its controls, and is named by it", () => {
+  const body = { patience: 5, architecture: "mlp", optimizer: "sgd" };
+  expect(variant(body, "race sgd", [["architecture.hidden", "16-16"], ["optimizer.momentum", "0.9"], ["patience", " "]])).toEqual({
+    architecture: { type: "mlp", hidden: [16, 16] },
+    optimizer: { type: "sgd", momentum: 0.9 },
+    patience: null,
+    name: "race sgd, hidden 16-16, momentum 0.9, patience  ",
+  });
+});
+
+test("a run has shown something when it succeeded or diverged, not while it trains or when it failed otherwise", () => {
+  const run = (name: string, job: object): NamedRun => ({ name, job: { failure: null, stop_reason: null, verdict: null, ...job }, curve: {} }) as never;
+  const runs = [
+    run("good", { status: "succeeded", stop_reason: "max_epochs", verdict: { kind: "good" } }),
+    run("wild", { status: "failed", failure: { reason: "diverged" } }),
+    run("lost", { status: "failed", failure: { reason: "worker_lost" } }),
+    run("slow", { status: "running" }),
+  ];
+  expect([...seenIn(runs)]).toEqual([
+    ["good", { curve: {}, stopReason: "max_epochs", verdict: "good" }],
+    ["wild", { curve: {}, stopReason: null, verdict: null }],
   ]);
 });
 

@@ -10,6 +10,16 @@ export type Claim = Lesson["claims"][number];
 type Figure = Schemas["Figure"];
 export type Columns = Readonly<Record<string, readonly (number | null)[]>>;
 
+export interface Run {
+  readonly job: Job;
+  readonly curve: Columns;
+}
+
+/** A run with the name that it has in its lesson. */
+export interface NamedRun extends Run {
+  readonly name: string;
+}
+
 /** What a run showed when it had ended. */
 export interface Seen {
   readonly curve: Columns;
@@ -21,6 +31,12 @@ export interface Checked {
   readonly sentence: string;
   /** null: a run of it has not ended yet. */
   readonly holds: boolean | null;
+}
+
+/** What each run showed that has ended with a result; a loss that became no number is one. */
+export function seenIn(runs: readonly NamedRun[]): ReadonlyMap<string, Seen> {
+  const finished = runs.filter(({ job }) => job.status === "succeeded" || job.failure?.reason === "diverged");
+  return new Map(finished.map(({ name, job, curve }) => [name, { curve, stopReason: job.stop_reason, verdict: job.verdict?.kind ?? null }]));
 }
 
 /** A claim in words, with the numbers that the runs showed, and whether it holds. */
@@ -99,6 +115,17 @@ export function withValue(body: Body, path: string, value: unknown): Record<stri
   const made = withValue(inside, rest.join("."), value);
   const type = made["type"] === "cnn" ? "cnn" : "mlp"; // of all networks, these two have hidden layers
   return { ...body, [name]: path === "architecture.hidden" ? { ...made, type } : made };
+}
+
+/** The body with what was written in some controls, by path; its name says after `title` what was changed. */
+export function variant(body: Body, title: string, changed: readonly (readonly [path: string, text: string])[]): Record<string, unknown> {
+  let made: Record<string, unknown> = { ...body };
+  for (const [path, text] of changed) {
+    const value = path === "architecture.hidden" ? layers(text) : text.trim() === "" ? null : parsed(text);
+    made = withValue(made, path, value);
+  }
+  const words = changed.map(([path, text]) => `${path.replace(/^.*\./, "").replaceAll("_", " ")} ${text}`).join(", ");
+  return { ...made, name: `${title}, ${words}`.slice(0, 200) };
 }
 
 /** A control's text as a value: a number, true or false, a list such as 16-16, or a word. */

@@ -1,14 +1,9 @@
 /** The jobs of a lesson while they train: one stream tells which of them changed, and their curves are asked for then. */
 
-import { api, ask, type ApiError, type Job } from "../lib/api";
+import { api, ask, type ApiError } from "../lib/api";
 import { live } from "../lib/live.svelte";
 import { asApiError } from "../lib/resource.svelte";
-import { pointsOf, type Columns } from "./lesson";
-
-export interface Run {
-  readonly job: Job;
-  readonly curve: Columns;
-}
+import { pointsOf, type Columns, type Run } from "./lesson";
 
 export class Runs {
   /** In the order of `ids`; a job that is not known yet is left out. */
