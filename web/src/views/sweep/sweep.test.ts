@@ -8,6 +8,7 @@ import { changed, errorsAt, inWay, listing, mostTrials, notGiven, textOf, usual,
 import { saysOf } from "./early";
 import { arranged, improvements, ordered } from "./order";
 import { rateOf, sampled, secondsLeft, wholeOf, type Sample } from "./pace";
+import { axisNear, heightsOf, HEIGHT, INNER, isWide, limits, lineNear, placeOf, type Plot, TOP, widthOf, worstFirst, xsOf, yOf } from "./parallel";
 import { pairOf, parametersOf } from "./parameters";
 import { isLog, turned } from "./scales";
 import { fate, lanes } from "./survivors";
@@ -68,6 +69,24 @@ test("a limit is shortened outward, so that the value which it was drawn to stay
     expect(Math.abs(kept[0] - low) + Math.abs(kept[1] - high)).toBeLessThanOrEqual(2e-4 * Math.abs(low));
   }
   expect(written({ x: [0.123456, 0.123454] })).toEqual(["x:0.12345:0.12346"]);
+});
+
+test("a pointer meets an axis, or the line that is nearest between two of them", () => {
+  const axes = [axisOf("dropout", [0, 1, null]), axisOf("momentum", [1, 0, 0.5])];
+  const width = widthOf(axes.length, 300, 84);
+  const plot: Plot = { axes, width, xs: xsOf(axes.length, width, 84), heights: heightsOf(axes) };
+  expect([plot.width, plot.xs, widthOf(9, 300, 84)]).toEqual([300, [28, 216], 1056]);
+  expect(plot.heights.map((line) => [...line])).toEqual([[TOP + INNER, TOP, HEIGHT - 8], [TOP, TOP + INNER, TOP + INNER / 2]]);
+  expect([axisNear(plot, 40)?.path, axisNear(plot, 122)?.path, axisNear(plot, 210)?.path]).toEqual(["dropout", undefined, "momentum"]);
+  expect([lineNear(plot, [0, 1], 75, yOf(0.26)), lineNear(plot, [0, 1], 75, yOf(0.75)), lineNear(plot, [1], 75, yOf(0.26)), lineNear(plot, [0, 1], 250, TOP)]).toEqual([0, 1, null, null]);
+});
+
+test("a drag along an axis is a range, whichever way it goes; a click is none", () => {
+  const axis = axisOf("learning_rate", [0.001, 0.1], { log_uniform: [0.001, 0.1] });
+  const drag = { axis, from: placeOf(TOP), to: placeOf(yOf(0.5)) };
+  expect(limits(drag).map((value) => value.toPrecision(3))).toEqual(["0.0100", "0.100"]);
+  expect([isWide(drag), isWide({ ...drag, to: drag.from }), placeOf(0), placeOf(HEIGHT)]).toEqual([true, false, 1, 0]);
+  expect(worstFirst(Float64Array.from([0.5, NaN, 0, 1]))).toEqual([3, 0, 2]);
 });
 
 test("survivors stand above those that were pruned, in columns at the rungs", () => {
