@@ -120,9 +120,10 @@ def _stand_ins(evidence: Evidence) -> list[str]:
     if not words:
         return []
     count = sum(evidence.gaps[word] for word in words)
+    are = "is read as a missing value" if len(words) == 1 else "are read as missing values"
     return [
-        f"In column {shown(evidence.name)}, {some(words)} among numbers is read as a missing value ({count:,} of "
-        f"{evidence.rows:,} rows); types={evidence.name}=category reads all as words."
+        f"In column {shown(evidence.name)}, {some(words)} among numbers {are} ({count:,} of {evidence.rows:,} rows); "
+        f"types={evidence.name}=category reads all as words."
     ]
 
 

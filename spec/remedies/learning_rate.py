@@ -124,9 +124,10 @@ def until_a_guess(spec: JobSpec, shape: LearningCurve) -> Suggestion | None:
         return longer(spec, shape)
     epochs = more_epochs(spec)
     cosine = {"schedule": "cosine"} if isinstance(spec.schedule, Step | Exponential | Plateau) else {}
+    is_measured = spec.loss.traits.ends_at_zero  # else R² of validation rows says so
+    worse = "Training loss was above a guess's in every epoch" if is_measured else "Predictions are worse than a guess"
     return Suggestion(
-        "Training loss was above a guess's in every epoch: the network has only begun to learn. Try more epochs: "
-        f"{epochs}"
+        f"{worse}: the network has only begun to learn. Try more epochs: {epochs}"
         f"{', with schedule cosine' if cosine else ''}{and_better_rate(spec)}.",
         changed(spec, epochs=epochs, **cosine, **better_rate(spec)),
     )

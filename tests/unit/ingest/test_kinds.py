@@ -420,7 +420,7 @@ def test_a_few_words_among_numbers_are_read_as_missing_values_and_named(tmp_path
     found = reading(column(["1.5", "n.v.", *map(str, range(35)), "n.v.", "*****", "below LOD"]), tmp_path)
     assert np.flatnonzero(np.isnan(table(tmp_path)[0][:, 0])).tolist() == [1, 37, 38, 39]
     assert found.profile.notes[0] == (
-        "In column 'a', '*****', 'below LOD', 'n.v.' among numbers is read as a missing value (4 of 40 rows); "
+        "In column 'a', '*****', 'below LOD', 'n.v.' among numbers are read as missing values (4 of 40 rows); "
         "types=a=category reads all as words."
     )
     assert "n.v." in found.table.columns[0].gap_words  # of rows to predict, too

@@ -11,6 +11,8 @@ import { filters } from "./filters";
 
 const FIRST = 200;
 export const MORE = 1000;
+/** The server counts no more: the total is so many, or more. */
+export const MOST_COUNTED = 10_000;
 const TYPING_MS = 120;
 const NEWS_MS = 250;
 const PAUSE_MS = 1000;
@@ -108,8 +110,9 @@ export class JobList {
     const left = this.rows.filter((row) => row.id !== id);
     if (left.length === this.rows.length) return;
     this.rows = left;
-    this.total = this.total === null ? null : this.total - 1;
+    if (this.total !== null && this.total < MOST_COUNTED) this.total -= 1;
     this.selected.delete(id);
+    if (left.length === 0 && this.#next !== null) this.reload();
   }
 
   /** What is done with chosen jobs is not done with those that another query has taken off the list. */
