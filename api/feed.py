@@ -170,8 +170,9 @@ class Feed:
             time.sleep(max(self._poll_s, 4.0 * (time.monotonic() - began)))
 
     def _batch(self, found: Changes, number: int, last_sweeps: dict[str, str]) -> Batch:
-        items = [Item("deleted", row.id, row.owner, row.project_id, f'{{"id":"{row.id}"}}') for row in found.deleted]
-        items += [Item("job", row.id, row.owner, row.project_id, job_news(row).model_dump_json()) for row in found.jobs]
+        items = [Item("job", row.id, row.owner, row.project_id, job_news(row).model_dump_json()) for row in found.jobs]
+        # A job may be deleted between the two questions: its deletion is the last of it.
+        items += [Item("deleted", row.id, row.owner, row.project_id, f'{{"id":"{row.id}"}}') for row in found.deleted]
         for sweep, summary in zip(found.sweeps, self._sweeps.summaries(found.sweeps), strict=True):
             text = summary.model_dump_json()
             if last_sweeps.get(sweep.id) != text:

@@ -98,10 +98,10 @@ class Stack:
             self._start_and_wait(services.broker(home, addresses.broker_socket))
         self._run_to_end(services.migration(home, {**environ, "EPOCHAL_TOKEN": endpoints.token}))
         self._start_and_wait(services.api(home, environ, addresses.api_listener, addresses.api))
-        if not (settings.token or services.lets_in(addresses.api, endpoints.token)):  # somebody revoked it
+        if not settings.token and services.refuses(addresses.api, endpoints.token):
             endpoints = replace(endpoints, token=home.token(anew=True))
             self._run_to_end(services.migration(home, {**environ, "EPOCHAL_TOKEN": endpoints.token}))
-            self._report("The token of this stack was revoked: it has another one now.")
+            self._report("The token of this stack was refused, as one that somebody revoked: it has another one now.")
         home.publish(endpoints)
         self._report(f"API      {addresses.api}  (ready; token in {home.endpoints_file})")
         self._on_ready(endpoints)

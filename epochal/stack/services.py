@@ -148,18 +148,24 @@ def _reply(path: Path, request: bytes) -> bytes:
             return b""
 
 
-def lets_in(url: str, token: str) -> bool:
-    """Whether the API at `url` knows this token."""
-    return _answers(f"{url}/api/v1/session", {"Authorization": f"Bearer {token}"})
+def refuses(url: str, token: str) -> bool:
+    """Whether the API at `url` says that it does not know this token; not when it is busy, or says nothing."""
+    headers = {"Authorization": f"Bearer {token}"}
+    return _status(f"{url}/api/v1/session", headers, timeout_s=10.0) == http.HTTPStatus.UNAUTHORIZED
 
 
-def _answers(url: str, headers: Mapping[str, str] = MappingProxyType({})) -> bool:
+def _answers(url: str) -> bool:
+    return _status(url) == http.HTTPStatus.OK
+
+
+def _status(url: str, headers: Mapping[str, str] = MappingProxyType({}), timeout_s: float = 0.5) -> int | None:
+    """The status of an answer; None without one."""
     address = urlsplit(url)
-    connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=0.5)
+    connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=timeout_s)
     try:
         connection.request("GET", address.path, headers=headers)
-        return connection.getresponse().status == http.HTTPStatus.OK
+        return connection.getresponse().status
     except (OSError, http.client.HTTPException):
-        return False
+        return None
     finally:
         connection.close()

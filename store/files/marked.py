@@ -57,6 +57,15 @@ class MarkedFiles:
 
     def demand(self) -> None:
         """Raise `WrongFilesError` for a file store without the mark, `FilesUnavailableError` if it has no use now."""
+        self._demand_mark()
+        folder = self.folder
+        if folder is not None and os.access(folder, os.F_OK) and not os.access(folder, os.W_OK | os.X_OK):
+            raise FilesUnavailableError(
+                f"{self._named()} cannot be written to: it is read-only, or this user has no right to."
+            )
+
+    def _demand_mark(self) -> None:
+        """What is read needs: raise `WrongFilesError` without the mark, `FilesUnavailableError` without an answer."""
         if self.folder is None and self._clock() - self._found_at < BUCKET_HOLDS_S:
             return
         try:
@@ -65,10 +74,6 @@ class MarkedFiles:
             if may_pass(error):
                 raise
             raise FilesUnavailableError(f"{self._named()} cannot be used: {reason(error)}.") from error
-        if self.folder is not None and self.folder.exists() and not os.access(self.folder, os.W_OK | os.X_OK):
-            raise FilesUnavailableError(
-                f"{self._named()} cannot be written to: it is read-only, or this user has no right to."
-            )
 
     def check(self) -> None:
         """Raise `BadFilesUrlError` if it can never be used as it is set up, `FilesUnavailableError` if not now."""
@@ -145,7 +150,7 @@ class MarkedFiles:
         try:
             return self._files.get(path)
         except FileNotFoundError:
-            self.demand()
+            self._demand_mark()
             raise
 
     def fetch(self, path: str, to: Path) -> Path:
@@ -153,7 +158,7 @@ class MarkedFiles:
         try:
             return self._files.fetch(path, to)
         except FileNotFoundError:
-            self.demand()
+            self._demand_mark()
             raise
 
     def staging_folder(self) -> Path:

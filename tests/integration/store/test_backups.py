@@ -19,7 +19,7 @@ DOCS = Path(__file__).parents[3] / "docs"
 def told(program: str) -> list[str]:
     """The options of a program, which are the same on both pages."""
     pages = [(DOCS / name).read_text() for name in ("operations.md", "kubernetes.md")]
-    found: set[str] = {re.findall(rf"{program} (--.*) [<>] epochal\.dump", page)[0] for page in pages}
+    found: set[str] = {re.findall(rf"{program} (--.*) [<>] (?:epochal|\$name)\.dump", page)[0] for page in pages}
     assert len(found) == 1
     return found.pop().split()
 
