@@ -398,6 +398,18 @@ def test_the_list_of_jobs_is_saved_as_csv_and_chosen_jobs_are_deleted_after_a_qu
         assert not seen.evaluate("document.activeElement === document.body"), "whoever has no mouse begins anew"
 
 
+def test_while_jobs_are_asked_for_the_table_is_pale_and_not_away(api: Running, browser: Browser) -> None:
+    api.store.submit([spec("sorted")], owner="ann")
+    train(api, 30)  # other tests train the job that waits longest
+    with signed_in(browser, api) as seen:
+        table = seen.locator(".list")
+        expect(table).to_have_css("opacity", "1")
+        seen.route("**/api/v1/jobs?*", lambda _: None)
+        seen.goto(f"{address(api)}/#/jobs?sort=created")
+        expect(table).to_have_css("opacity", "0.7")
+        expect(table).to_have_css("animation-name", "none")
+
+
 def test_a_webhook_is_made_tried_and_removed_on_the_page(api: Running, browser: Browser) -> None:
     with (
         http.server.ThreadingHTTPServer(("127.0.0.1", 0), Receiver) as server,
