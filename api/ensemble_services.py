@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from model import WEIGHTS
 from spec.ensemble import EnsembleMember, EnsembleScores, EnsembleView
 from spec.job import JobSpec
-from spec.monitors import known_measure, percent
+from spec.monitors import is_share, known_measure, percent
 from spec.states import JobStatus
 from store.errors import IllegalSweepStateError
 from store.jobs import JobStore
@@ -175,7 +175,7 @@ def _sentence(
 
 
 def _shown(metrics: Mapping[str, Any], metric: str) -> str:
-    value, measure = metrics[metric], known_measure(metric)
+    value = metrics[metric]
     if value is None:
         return "none"
-    return percent(value) if measure is not None and measure.is_share else f"{value:.4g}"
+    return percent(value) if is_share(metric) else f"{value:.4g}"

@@ -201,13 +201,13 @@ class Learning:
         names = [one.column for one in mistaken[1:]]
         more = f"; such words are in {'column' if len(names) == 1 else 'columns'} {some(names)}, too" if names else ""
         said, words = self._choices.options.na_values, {one.column: one.words for one in mistaken}
+        every = [word for these in words.values() for word in these]
         option: GapWords
         if isinstance(said, dict):
             known = {clean(name): tuple(these) for name, these in said.items()}
             option = known | {name: (*known.get(name, ()), *these) for name, these in words.items()}
         else:
-            option = (*said, *(word for these in words.values() for word in these)) if said else words
-        every = [word for these in words.values() for word in these]
+            option = (*said, *every) if said else words
         can_be_said = len(every) <= limits.CLASSES and all(len(word) <= limits.NAME for word in every)
         return RefusedError(f"{mistaken[0]}{more}", na_values=option if can_be_said else None)
 
@@ -239,8 +239,10 @@ class Learning:
         words = defaultdict[int, set[str]](set)
         for evidence in self._mixed.values():
             for word, count in evidence.odd.items():
-                words[evidence.first[word]].update({word} if count == 1 else ())
-                if len(words[evidence.first[word]]) > 1:
+                in_row = words[evidence.first[word]]
+                if count == 1:
+                    in_row.add(word)
+                if len(in_row) > 1:
                     raise mistakes(evidence)
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from .activations import Activation
-from .architectures import Architecture, Initializer, Matrix, Mlp, Numbers, hidden_layers
+from .architectures import Architecture, Initializer, Matrix, Mlp, Numbers, by_layer
 from .augmentation import Augmentation
 from .base import Count, Fraction, Frozen, Real
 from .checks import check_against, check_fields
@@ -344,8 +344,7 @@ class JobSpec(Frozen):
     @property
     def activations(self) -> tuple[Activation, ...]:
         """The activation of each hidden layer."""
-        one = self.activation
-        return one if isinstance(one, tuple) else (one,) * hidden_layers(self.architecture)
+        return by_layer(self.activation, self.architecture)
 
     @property
     def monitored(self) -> Monitor:

@@ -61,6 +61,12 @@ def known_measure(metric: str) -> Measure | None:
     return MEASURES.get(metric) or MEASURES.get(metric.partition("_")[2])
 
 
+def is_share(metric: str) -> bool:
+    """Whether a metric, with its split or without, counts rows, and people read it in percent."""
+    measure = known_measure(metric)
+    return measure is not None and measure.is_share
+
+
 REGRESSION_METRICS = frozenset(name for name in get_args(Monitor) if measure_of(name).is_of_numbers)
 LOWER_IS_BETTER = frozenset(name for name in get_args(Monitor) if not measure_of(name).higher_is_better)
 """Metrics that improve when they fall; all others improve when they rise."""

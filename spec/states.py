@@ -86,7 +86,8 @@ _STOPPED: Mapping[StopReason, str] = {
 
 
 Retry = Literal["advised", "possible", "useless"]
-"""To try a job again: `possible` where another worker may do it, `useless` where its spec and its data decide."""
+"""What a retry of a failed job is: `advised` where the job was not at fault, `possible` where another worker may do it,
+`useless` where its spec and its data decide."""
 
 
 class FailureReason(StrEnum):

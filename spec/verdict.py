@@ -279,13 +279,12 @@ def _poor(shape: LearningCurve) -> str:
 
 def _left(shape: LearningCurve) -> str:
     """How much of a guess's loss is left; of losses other than `mse`, that is no share of the variance."""
-    reference, whose = shape.baseline.of_constant, "that of the best constant"
-    if reference is None:
+    constant = shape.baseline.of_constant
+    if constant is None:
         reference, whose = shape.baseline.loss, "the first epoch's"
-    elif shape.baseline.is_known:
-        reference = shape.baseline.loss
-    if shape.predicted_classes is not None and shape.baseline.of_constant is not None:
-        whose = "a guess's"
+    else:
+        reference = shape.baseline.loss if shape.baseline.is_known else constant
+        whose = "a guess's" if shape.predicted_classes is not None else "that of the best constant"
     return f"training loss {shape.where} is {_times(shape.train[shape.best] / reference)} {whose}"
 
 

@@ -170,7 +170,7 @@ class JobControl(JobStore):
             gone = connection.execute(delete(Job).where(Job.id == job_id, has_ended()).returning(*facts)).first()
             if gone is not None:
                 connection.execute(delete(DeletedJob).where(DeletedJob.at < now(-LONGEST_ABSENCE.total_seconds())))
-                connection.execute(insert(DeletedJob).values(**gone._mapping, at=now()))
+                connection.execute(insert(DeletedJob).values(**gone._mapping))
             shared = set(connection.execute(select(Artifact.path).where(Artifact.path.in_(files))).scalars())
         if gone is None:
             status = self.get(job_id, owner=owner).status

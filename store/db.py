@@ -348,16 +348,20 @@ def postgresql_code(error: BaseException | None) -> str | None:
     return getattr(getattr(error, "orig", None), "sqlstate", None)
 
 
+def _sqlite_code(error: sqlite3.Error) -> int:
+    """The code of SQLite's error: the lower 8 bits say what is wrong, the upper ones where exactly."""
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+
+
 def _disk_full(error: DBAPIError) -> bool:
     if isinstance(error.orig, sqlite3.Error):
-        code = getattr(error.orig, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
-        return code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE)
+        return _sqlite_code(error.orig) in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE)
     return postgresql_code(error) == DISK_FULL
 
 
 def _read_only(error: DBAPIError) -> bool:
     if isinstance(error.orig, sqlite3.Error):
-        return getattr(error.orig, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF == sqlite3.SQLITE_READONLY
+        return _sqlite_code(error.orig) & 0xFF == sqlite3.SQLITE_READONLY
     return postgresql_code(error) == READ_ONLY
 
 
@@ -371,6 +375,5 @@ def _undefined(error: DBAPIError) -> bool:
 def _unavailable(error: DBAPIError) -> bool:
     """Whether the database is at fault, and not the statement: for SQLite both are operational errors."""
     if isinstance(error.orig, sqlite3.Error):
-        code = getattr(error.orig, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
-        return code & 0xFF in _SQLITE_UNAVAILABLE  # the upper bits say where exactly
+        return _sqlite_code(error.orig) & 0xFF in _SQLITE_UNAVAILABLE
     return error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)

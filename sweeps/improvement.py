@@ -17,7 +17,7 @@ from spec.curve.accuracy import LEAST_SKILL
 from spec.halving import score_of
 from spec.improvement import MOST_SEEDS, ChangeView
 from spec.job import JobSpec
-from spec.monitors import LOWER_IS_BETTER, SPLITS, Monitor, figure, measure_of, percent
+from spec.monitors import LOWER_IS_BETTER, SPLITS, Monitor, figure, is_share, measure_of, percent
 
 from .counted import LEAST_ROWS, counted_by_class, rows_of
 from .statistics import CONFIDENCE, Comparison, band, compare
@@ -181,7 +181,7 @@ def shown(value: float | None, objective: Monitor) -> str:
     """A value of the metric for people: accuracies and F1 in percent."""
     if value is None:
         return "no number"
-    return percent(value) if measure_of(objective).is_share else figure(value)
+    return percent(value) if is_share(objective) else figure(value)
 
 
 def _range(change: ChangeView, objective: Monitor) -> str:

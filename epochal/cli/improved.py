@@ -10,7 +10,7 @@ from spec.states import SweepState
 
 from ..client import Api
 from ..client.waiting import wait_for_improvement
-from ..client.words import DASH, metric
+from ..client.words import DASH, interval, metric
 from .console import aside, print_json, remark, screen
 
 SHOWN = 12
@@ -51,11 +51,10 @@ def changes_table(view: ImprovementView) -> Table:
 
 
 def _cells(change: ChangeView, objective: str) -> list[str]:
-    low, high = metric(objective, change.low), metric(objective, change.high)
     sign = "+" if change.difference is not None and change.difference > 0.0 else ""
     numbers = [
         metric(objective, change.mean),
-        DASH if change.low is None or change.high is None else f"{low} to {high}",
+        DASH if change.low is None or change.high is None else interval(objective, change.low, change.high),
         sign + metric(objective, change.difference),
         DASH if change.p is None else f"{change.p:.2g}",
     ]

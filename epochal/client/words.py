@@ -43,8 +43,7 @@ def percent(value: float | None) -> str:
 
 def metric(name: str, value: float | None) -> str:
     """The value of a metric: accuracies and F1 in percent."""
-    measure = monitors.known_measure(name)
-    return percent(value) if measure is not None and measure.is_share else number(value)
+    return percent(value) if monitors.is_share(name) else number(value)
 
 
 def interval(name: str, low: float | None, high: float | None) -> str:
