@@ -102,7 +102,8 @@ function hover(c: Colours, formatter: (shown: { data: readonly number[]; seriesN
 function confusion({ labels, counts }: Schemas["ConfusionNumbers"], c: Colours): EChartsOption {
   const most = Math.max(1, ...counts.flat());
   const many = labels.length > MATRIX.numbered;
-  const every = labels.length > MATRIX.named ? { hideOverlap: true } : { interval: 0, hideOverlap: false };
+  const crowded = labels.length > MATRIX.named;
+  const every = crowded ? { hideOverlap: true } : { interval: 0, hideOverlap: false };
   const wide = labels.length * Math.max(...labels.map((label) => label.length)) > MATRIX.level;
   const [none, all] = [blend(c.muted, c.surface, 0.1), c.train];
   const cells = counts.flatMap((row, real) => row.map((n, predicted) => [predicted, labels.length - 1 - real, n]));
@@ -121,7 +122,7 @@ function confusion({ labels, counts }: Schemas["ConfusionNumbers"], c: Colours):
       data: cells.map((cell) => ({ value: cell, label: { color: readableOn(blend(all, none, (cell[2] ?? 0) / most)) } })),
       labelLayout: { hideOverlap: true },
       label: { show: !many, formatter: (cell) => String((cell.value as number[])[2] || "") },
-      itemStyle: { borderColor: c.surface, borderWidth: labels.length > MATRIX.named ? 0.5 : many ? 1 : 2, borderRadius: labels.length > MATRIX.named ? 0 : 3 },
+      itemStyle: { borderColor: c.surface, borderWidth: crowded ? 0.5 : many ? 1 : 2, borderRadius: crowded ? 0 : 3 },
     }],
   };
 }
