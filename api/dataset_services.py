@@ -32,7 +32,7 @@ from .reader import Reader
 
 log = logging.getLogger(__name__)
 
-FORMAT = 9
+FORMAT = 10
 """Raise it when the reading changes: the same file then becomes another data set."""
 
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]

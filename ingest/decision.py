@@ -215,6 +215,8 @@ def _times(evidence: Evidence) -> Decision | None:
     fits = [style for style, kinds in CLOCKS.items() if clocks <= kinds]
     if not fits or ("s" in clocks and "m:ss" not in clocks and asked != "m:ss"):
         return None
+    if clocks == {"part"} and asked is None:
+        return None
     style = asked if asked in fits else fits[0]
     form = CellFormat(date=style)
     text = next(iter(evidence.words), "")

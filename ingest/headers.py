@@ -38,7 +38,7 @@ ORANGE_NUMBERS = frozenset(("continuous", "numeric", "c", "n"))
 """Those types that are of numbers."""
 ORANGE_FLAGS = frozenset(("class", "c", "meta", "m", "ignore", "i", "weight", "w"))
 """What Orange writes in the third line: what each column is for."""
-YEAR = re.compile("(19|20)[0-9]{2}")
+YEAR = re.compile("(1[7-9]|20)[0-9]{2}")
 """A number that names a column, as statistical offices write their tables."""
 _WINDOWS = {code: letter for code in range(0x80, 0xA0) if (letter := bytes([code]).decode("cp1252", "ignore"))}
 """What control characters of a name were before somebody read Windows-1252 as Latin-1, and saved it as UTF-8."""
@@ -127,7 +127,7 @@ def is_gap(cell: str) -> bool:
 
 def is_value(cell: str) -> bool:
     """Whether a cell is a number, a date or a time."""
-    if clock_of(cell) is not None:
+    if clock_of(cell) not in (None, "part"):  # 24h is a name, too
         return True
     if any(form.number(cell) is not None for form in _FORMS) or any(form.days(cell) is not None for form in _DATED):
         return True

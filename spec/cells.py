@@ -27,7 +27,7 @@ MISSING = frozenset(
 """Texts that mean a missing value: those of pandas, R and databases, and errors of spreadsheets, in their languages."""
 
 PLACEHOLDERS = frozenset(
-    {"?", "-", "--", "---", "\u2013", "\u2014", "\u2212", ".", "..", "...", "…", "n.a.", "N.A.", "n.d."}
+    {"?", ":", "-", "--", "---", "\u2013", "\u2014", "\u2212", ".", "..", "...", "…", "n.a.", "N.A.", "n.d."}
 )
 """Texts that mean a missing value among numbers, dates and booleans; among words they may be words."""
 
@@ -69,29 +69,39 @@ _ISO = re.compile(
 _MONTH = r"(?P<month>[a-z]{3,10})\.?"
 _DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th|er|[oa](?= ))?"
 _WEEKDAY = r"(?:(?P<weekday>[a-z]{2,10}(?:-feira)?)\.?,? )?"
+_EASTERN_HALF = r"\uc624[\uc804\ud6c4]|[\u4e0a\u4e0b]\u5348|\u5348[\u524d\u5f8c]"
 _TIME = (
-    r"(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2}))?"
-    r"(?: ?(?P<half>[ap]\.? ?m\.?|\uc624[\uc804\ud6c4]|[\u4e0a\u4e0b]\u5348|\u5348[\u524d\u5f8c]))?"
+    r"(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2}(?:[.,]\d{1,9})?))?"
+    rf"(?: ?(?P<half>[ap]\.? ?m\.?|{_EASTERN_HALF}))?"
 )
 """A time of day; of twelve hours also with the words of Korea, China and Japan, as Google Forms writes them."""
 _YEAR = r"(?P<year>\d{4}|00|3[2-9]|[4-9]\d)"
 """A year that is no day of a month."""
 _ZONE = r"(?: ?(?:z|utc|gmt)?(?P<offset>[+-]\d{2}:?\d{2}|(?<=[tc])[+-]\d{1,2}(?::\d{2})?)?)(?(offset)(?: \([\w ]+\))?)"
 """A zone such as Z, -07:00 or GMT+2; JavaScript writes its name behind that."""
+_OFFSETS = {
+    **{"EST": "-05:00", "EDT": "-04:00", "CST": "-06:00", "CDT": "-05:00"},
+    **{"MST": "-07:00", "MDT": "-06:00", "PST": "-08:00", "PDT": "-07:00"},
+    **{"CET": "+01:00", "CEST": "+02:00", "MEZ": "+01:00", "MESZ": "+02:00"},
+}
+"""Zones by their names: those of RFC 2822, and Central Europe's, also as Google Forms writes them in German."""
+_ZONE_NAME = re.compile(rf"(?<=[\dMm] )(?:{'|'.join(_OFFSETS)})\b")
 _SLASHED = re.compile(
-    r"(?P<first>\d{1,2})(?P<mark>[-/.])(?P<next>\d{1,2})(?P=mark)(?P<year>\d{4}|\d{2})"
+    rf"{_WEEKDAY}(?P<first>\d{{1,2}})(?P<mark>[-/.])(?P<next>\d{{1,2}})(?P=mark)(?P<year>\d{{4}}|\d{{2}})"
     rf"(?:,?[ T]{_TIME}{_ZONE})?",
     re.ASCII | re.IGNORECASE,
 )
 _HALVED = re.compile(
-    rf"(?P<year>\d{{4}})([-/])(?P<month>\d{{1,2}})\2(?P<day>\d{{1,2}})[ T]{_TIME}{_ZONE}", re.ASCII | re.IGNORECASE
+    r"(?P<year>\d{4})([-/.]|\. )(?P<month>\d{1,2})\2(?P<day>\d{1,2})\.?"
+    rf"[ T](?:(?P<before>{_EASTERN_HALF}) ?)?{_TIME}{_ZONE}",
+    re.ASCII | re.IGNORECASE,
 )
-"""Year first, and a time of twelve hours, or a zone: 2026-11-25 08:30 PM, 2026/11/25 8:30:00 PM GMT+2."""
+"""Year first, and a time of twelve hours, of an hour of one digit, or a zone: 2026/11/25 8:30:00 PM GMT+2."""
 _EASTERN = re.compile(
     r"(?P<year>\d{4})(?:\u5e74|\ub144 ?)(?P<month>\d{1,2})(?:\u6708|\uc6d4 ?)(?P<day>\d{1,2})[\u65e5\uc77c]"
     r"(?: ?(?P<hour>\d{1,2})(?:[:\u65f6\u6642]|\uc2dc ?)(?P<minute>\d{2})(?:\u5206|\ubd84 ?)?"
     r"(?::?(?P<second>\d{2})[\u79d2\ucd08]?)?)?"
-    r"|(?P<dotted>\d{4}\. \d{1,2}\. \d{1,2}\.)",
+    r"|(?P<dotted>\d{4}\. \d{1,2}\. \d{1,2})\.?",
     re.ASCII,
 )
 """Dates of China, Japan and Korea, with their words for year, month and day; and Korea's `2026. 11. 25.`."""
@@ -100,6 +110,7 @@ _PERIODS = tuple(
     re.compile(form, re.ASCII)
     for form in (
         r"(?P<year>\d{4})[-/](?P<month>\d{2})",
+        r"(?P<year>\d{4})m(?P<month>\d{1,2})",
         r"(?P<month>\d{1,2})[-/](?P<year>\d{4})",
         rf"{_MONTH}(?:[-/]|,? | del? ){_YEAR}",
         r"(?P<year>\d{4})[-/ ]?q(?P<quarter>[1-4])",
@@ -107,7 +118,7 @@ _PERIODS = tuple(
         r"(?P<year>\d{4})-?w(?P<week>\d{2})",
     )
 )
-"""Months, quarters and weeks: 2026-11, 11/2026, Nov 2026, 2026Q4, 2026-W48."""
+"""Months, quarters and weeks: 2026-11, 2026m11, 11/2026, Nov 2026, 2026Q4, 2026-W48."""
 _NAMED = tuple(
     re.compile(_WEEKDAY + form, re.ASCII)
     for form in (
@@ -116,6 +127,7 @@ _NAMED = tuple(
         rf"(?:,?(?: at| um| a)? {_TIME}{_ZONE}(?: uhr)?)?",
         rf"{_MONTH} {_DAY},? (?P<year>\d{{4}})(?:,?(?: at)? {_TIME}{_ZONE})?",
         rf"{_MONTH} {{1,2}}{_DAY} {_TIME}{_ZONE} (?P<year>\d{{4}})",
+        rf"{_MONTH} {{1,2}}{_DAY} {_TIME} (?P<year>\d{{4}}){_ZONE}",
         rf"(?P<year>\d{{4}})(?P<mark>[-/. ]){_MONTH}(?P=mark){_DAY}(?:[ t]{_TIME}{_ZONE})?",
     )
 )
@@ -153,7 +165,7 @@ FORCING = ('="', "'")
 LONGEST = 64
 """Characters of a number with its unit; what is longer is none."""
 CLOCKS = {
-    "h:mm:ss": frozenset({"h:mm:ss"}),
+    "h:mm:ss": frozenset({"h:mm:ss", "part"}),
     "h:mm": frozenset({"h:mm", "half"}),
     "m:ss": frozenset({"s", "h:mm", "m:ss", "h:mm:ss"}),
 }
@@ -167,6 +179,21 @@ _CLOCK = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 """`0 days 00:01:23.5` as programs write durations, `14:30`, `1:02:33.5`, `2:05 PM`."""
+_PARTS = {
+    "days": (86_400.0, "d(?:ays?)?"),
+    "hours": (3600.0, "h(?:(?:ou)?rs?)?"),
+    "minutes": (60.0, "m(?:in(?:ute)?s?)?"),
+    "seconds": (1.0, "s(?:ec(?:ond)?s?)?"),
+}
+"""Of the parts of a duration, how many seconds each has, and how it is written."""
+_SPELT = re.compile(
+    "(?P<sign>[+-]?)(?!P[^T]*[HMS])P?"
+    + "[, T]{0,2}".join(
+        rf"(?:(?P<{name}>\d{{1,6}}(?:[.,]\d{{1,9}})?) ?{word}\.?)?" for name, (_, word) in _PARTS.items()
+    ),
+    re.ASCII | re.IGNORECASE,
+)
+"""A duration by the words of its parts: `PT1H23M` of ISO 8601, `2h 50m`, `1 hr 30 min`."""
 _TIMES = ("14:30:00", "14:30", "3:45.5")
 """An example of each."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -292,7 +319,7 @@ class CellFormat(Frozen):
             return f"must have '{self.decimal}' as the decimal mark"
         if self.unit == "%":
             return "must be a percentage such as 12%, or in JSON the number 0.12"
-        if clock_of(text) not in (None, "s"):
+        if clock_of(text) not in (None, "s", "part"):
             return "must be a number; of a time or a duration, its seconds"
         if self.unit in SIGNS_BEHIND:
             return f"must be a number such as {'12 or 12-' if self.unit == MINUS_BEHIND else '12 CR or 12 DR'}"
@@ -316,7 +343,8 @@ class CellFormat(Frozen):
         if kind not in CLOCKS[self.date or ""]:
             return None
         if found is None:
-            return _sixties(text)
+            parts = _spelt(text)
+            return sum(parts) if parts else _sixties(text)
         if found["half"]:
             return 3600.0 * (int(found["at"]) % 12 + 12 * (found["half"] in "pP")) + _sixties(
                 found["past"], found["to"]
@@ -333,7 +361,7 @@ class CellFormat(Frozen):
         """The text as days since 1970 in UTC; None if it is no date."""
         try:
             if self.date in ("dayfirst", "monthfirst"):
-                found = _SLASHED.fullmatch(text)
+                found = _slashed(text)
                 return _iso_days(text) if found is None else _slashed_days(found, day_first=self.date == "dayfirst")
             if self.date == "named":
                 return _named_days(text)
@@ -368,17 +396,31 @@ def _unbracketed(text: str) -> tuple[str, bool]:
     return (text[1:-1].strip() if has else text), has
 
 
-def clock_of(text: str) -> Literal["s", "half", "h:mm", "m:ss", "h:mm:ss"] | None:
+def clock_of(text: str) -> Literal["s", "half", "h:mm", "m:ss", "h:mm:ss", "part"] | None:
     """What a text is that is a time of day or a duration: one with AM or PM, or by its parts; None of any other.
 
-    Of two parts, only a fraction of seconds tells minutes and seconds from hours and minutes. One part may be seconds.
+    Of two parts, only a fraction of seconds tells minutes and seconds from hours and minutes. One part may be seconds,
+    or, as in `5m`, a number with a unit.
     """
     found = _CLOCK.fullmatch(text.translate(_SIGNS)) if text[-1:].isdigit() or text[-1:] in "mM." else None
     if found is None:
-        return "s" if _SECONDS.fullmatch(text) else None
+        if _SECONDS.fullmatch(text):
+            return "s"
+        parts = _spelt(text)
+        return None if not parts else "h:mm:ss" if len(parts) > 1 or text[:2] in ("PT", "pt") else "part"
     if found["half"]:
         return "half"
     return "h:mm:ss" if found["days"] or found["last"] else "m:ss" if found["part"] else "h:mm"
+
+
+def _spelt(text: str) -> list[float]:
+    """The seconds of each part of a duration that says what its parts are; none of any other text."""
+    found = _SPELT.fullmatch(text) if text[-1:].isalpha() else None
+    if found is None:
+        return []
+    sign = -1.0 if found["sign"] == "-" else 1.0
+    said = ((seconds, found[name]) for name, (seconds, _) in _PARTS.items() if found[name])
+    return [sign * seconds * float(part.replace(",", ".")) for seconds, part in said]
 
 
 def _sixties(*parts: str | None) -> float:
@@ -429,10 +471,20 @@ def unit_of(text: str) -> str | None:
 
 def day_month(text: str) -> "re.Match[str] | None":
     """A text that is a day, a month and a year in either order, such as 03/04/2026 or 25/11/26, by its parts."""
-    found = _SLASHED.fullmatch(text)
+    found = _slashed(text)
     if found is None or len(found["year"]) == 4 or found["mark"] == "/":
         return found
     return found if len(found["first"]) == len(found["next"]) == 2 else None  # 3.8.10 is a version
+
+
+def _slashed(text: str) -> "re.Match[str] | None":
+    found = _SLASHED.fullmatch(_with_offset(text))
+    return found if found is None or found["weekday"] is None or folded(found["weekday"]) in WEEKDAYS else None
+
+
+def _with_offset(text: str) -> str:
+    """The text with the offset of its zone in place of the zone's name."""
+    return _ZONE_NAME.sub(lambda found: _OFFSETS[found[0]], text)
 
 
 def period(text: str) -> "re.Match[str] | None":
@@ -441,7 +493,7 @@ def period(text: str) -> "re.Match[str] | None":
         return None
     text = folded(text)
     found = next((found for form in _PERIODS if (found := form.fullmatch(text)) and _has_month(found)), None)
-    return found if found is not None and 1800 <= _whole_year(found["year"]) <= 2200 else None
+    return found if found is not None and 1700 <= _whole_year(found["year"]) <= 2200 else None
 
 
 def _first_day(found: "re.Match[str]") -> float:
@@ -465,6 +517,7 @@ def _has_month(found: "re.Match[str]") -> bool:
 
 
 def _iso_days(text: str) -> float | None:
+    text = _with_offset(text)
     found = _ISO.fullmatch(text)
     if found is None:
         if _COMPACT.fullmatch(text):
@@ -482,7 +535,7 @@ def _iso_days(text: str) -> float | None:
 
 def _eastern_days(found: "re.Match[str]") -> float:
     if found["dotted"]:
-        year, month, day = map(int, found["dotted"].rstrip(".").split(". "))
+        year, month, day = map(int, found["dotted"].split(". "))
         return _days(datetime(year, month, day, tzinfo=UTC))
     named = ("year", "month", "day", "hour", "minute", "second")
     year, month, day, hour, minute, second = (int(found[part] or 0) for part in named)
@@ -490,7 +543,7 @@ def _eastern_days(found: "re.Match[str]") -> float:
 
 
 def _named_days(text: str) -> float | None:
-    text = folded(text)
+    text = folded(_with_offset(text))
     found = next((found for form in _NAMED if (found := form.fullmatch(text)) and _has_month(found)), None)
     return None if found is None else _moment(found, found["year"], found["month"], found["day"])
 
@@ -502,16 +555,18 @@ def _slashed_days(found: "re.Match[str]", *, day_first: bool) -> float | None:
 
 def _moment(found: "re.Match[str]", year: str, month: str, day: str) -> float | None:
     """A day and the time beside it."""
-    hour, minute, second = (int(found[part] or 0) for part in ("hour", "minute", "second"))
-    if found["half"]:
+    hour, minute = (int(found[part] or 0) for part in ("hour", "minute"))
+    second = float((found["second"] or "0").replace(",", "."))
+    if half := found["half"] or found.groupdict().get("before"):
         if not 1 <= hour <= 12:
             return None
-        is_late = found["half"][0] in "pP\u4e0b" or found["half"][-1] in "\ud6c4\u5f8c"
+        is_late = half[0] in "pP\u4e0b" or half[-1] in "\ud6c4\u5f8c"
         hour = hour % 12 + (12 if is_late else 0)
     zone = found["offset"] or "+00"
     hours, minutes = zone[1:].split(":") if ":" in zone else (zone[1:3], zone[3:])
     ahead = timedelta(hours=int(zone[0] + hours), minutes=int(f"{zone[0]}{minutes or 0}"))
-    return _days(datetime(_whole_year(year), _month(month), int(day), hour, minute, second, tzinfo=UTC) - ahead)
+    begin = datetime(_whole_year(year), _month(month), int(day), hour, minute, int(second), tzinfo=UTC)
+    return _days(begin + timedelta(seconds=second % 1.0) - ahead)
 
 
 def _whole_year(text: str) -> int:

@@ -48,6 +48,9 @@ TEN = DAY.replace(hour=10)
         ("25agosto2026", DAY.replace(month=8)),
         ("mercoledì 25 novembre 2026", DAY),
         ("25 mrt 2026", DAY.replace(month=3)),
+        ("Wed Nov 25 12:00:00 2026 +0200", TEN),
+        ("Wed Nov 25 02:00:00 PST 2026", TEN),
+        ("25NOV2026:10:00:00.500", TEN.replace(microsecond=500_000)),
     ],
 )
 def test_a_date_with_a_named_month_is_read(text: str, moment: datetime) -> None:
@@ -64,6 +67,8 @@ def test_a_date_with_a_named_month_is_read(text: str, moment: datetime) -> None:
         "2026/11/25 6:00:00 \u4e0b\u5348 GMT+8",
         "2026/11/25 7:00:00 \u5348\u5f8c GMT+9",
         "2026/11/25 10:00:00 \u5348\u524d GMT",
+        "2026/11/25 11:00:00 AM MEZ",
+        "2026/11/25 5:00:00 AM EST",
     ],
 )
 def test_a_moment_is_read_as_forms_of_google_write_it(text: str) -> None:
@@ -98,6 +103,10 @@ def test_what_is_no_such_date_is_none(text: str) -> None:
         (None, "2026/11/25 10:00 am", TEN),
         (None, "2026.11.25", DAY),
         (None, "2026.11.25 10:00", TEN),
+        (None, "2026-11-25 9:45:06.5", DAY.replace(hour=9, minute=45, second=6, microsecond=500_000)),
+        (None, "2026. 11. 25", DAY),
+        (None, "2026. 11. 25. \uc624\ud6c4 9:45", DAY.replace(hour=21, minute=45)),
+        (None, "2026/11/25 \u4e0a\u534810:00:00", TEN),
         ("named", "2026-Nov-25", DAY),
         ("named", "2026 November 25 10:00", TEN),
         (None, "2026-11-25 12:15 a.m.", DAY.replace(minute=15)),
@@ -105,9 +114,14 @@ def test_what_is_no_such_date_is_none(text: str) -> None:
         (None, "20261125T1530+0530", TEN),
         ("monthfirst", "11/25/2026 10:00 PM", DAY.replace(hour=22)),
         ("monthfirst", "11/25/26, 10:00:00 PM", DAY.replace(hour=22)),
+        ("monthfirst", "Wed 11/25/2026", DAY),
+        ("monthfirst", "11/25/2026 10:00:00.250", TEN.replace(microsecond=250_000)),
+        ("monthfirst", "11/25/2026 5:00 AM EST", TEN),
         ("dayfirst", "25.11.26", DAY),
         ("period", "2026-11", DAY.replace(day=1)),
+        ("period", "2026m11", DAY.replace(day=1)),
         ("period", "11/2026", DAY.replace(day=1)),
+        ("period", "1749-01", datetime(1749, 1, 1, tzinfo=UTC)),
         ("period", "November 2026", DAY.replace(day=1)),
         ("period", "Nov-98", datetime(1998, 11, 1, tzinfo=UTC)),
         ("period", "März 2026", DAY.replace(month=3, day=1)),
@@ -124,6 +138,7 @@ def test_a_date_is_read_by_its_style(style: str | None, text: str, moment: datet
 @pytest.mark.parametrize(
     ("style", "text"),
     [
+        *(("monthfirst", text) for text in ("Room 11/25/2026", "11/25/2026 10:00:61")),
         *((None, text) for text in ("2026-11-25 13:00 PM", "2026-11-25 0:00 AM", "20261125", "20261325T100000Z")),
         *(
             ("period", text)
