@@ -4,6 +4,7 @@ import csv
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TextIO
@@ -24,6 +25,13 @@ _ATTRIBUTE = re.compile(rf"@attribute\s+({_QUOTED}|[^\s{{]+)\s*(.*)", re.IGNOREC
 _VALUE = rf"({_QUOTED}|(?!['\"])[^,]*?)\s*(?:,|$)"
 _CELL = re.compile(rf"\s*{_VALUE}")
 _NUMERIC = re.compile("numeric|real|integer", re.IGNORECASE)
+_DATE = re.compile(rf"date\s+({_QUOTED}|\S+)", re.IGNORECASE)
+_LETTERS = re.compile(r"'([^']*)'|(([A-Za-z])\3*)")
+_DIRECTIVES = {
+    **{"yyyy": "%Y", "yy": "%y", "MMMM": "%B", "MMM": "%b", "MM": "%m", "M": "%m", "dd": "%d", "d": "%d"},
+    **{"HH": "%H", "H": "%H", "hh": "%I", "h": "%I", "mm": "%M", "ss": "%S", "SSS": "%f", "a": "%p", "Z": "%z"},
+}
+"""What `strptime` calls the letters of Java's format of dates."""
 _WORD = re.compile(rf"{_QUOTED}|\S+")
 _ENTRY = re.compile(rf"\s*(\d+)\s+{_VALUE}")
 _WEIGHT = re.compile(r"\{\s*[\d.eE+-]+\s*\}")
@@ -90,6 +98,13 @@ class _Header:
         return {place for place, kind in enumerate(self.kinds) if _NUMERIC.match(kind)}
 
     @cached_property
+    def _dates(self) -> dict[int, str]:
+        """The formats of dates that are said, for `strptime`, by their places."""
+        said = ((place, _DATE.match(kind)) for place, kind in enumerate(self.kinds))
+        forms = ((place, _date_format(_plain(found[1]))) for place, found in said if found is not None)
+        return {place: form for place, form in forms if form is not None}
+
+    @cached_property
     def _left_out(self) -> list[str]:
         """What a sparse row has where it says nothing: 0, or the first word; nothing where that is not known."""
         first = [self.words.get(name, [""])[0] for name in self.names]
@@ -101,7 +116,12 @@ class _Header:
         return {place for place, name in enumerate(self.names) if place not in self._numeric and name not in self.words}
 
     def _text(self, cell: str, place: int) -> str:
-        """A cell as its column reads it."""
+        """A cell as its column reads it; a date as in ISO 8601."""
+        if (form := self._dates.get(place)) is not None:
+            try:
+                return datetime.strptime(cell, form).isoformat(sep=" ")  # noqa: DTZ007
+            except ValueError:
+                return cell
         is_number = place in self._numeric and _NUMBER.fullmatch(cell)
         return self.numbers.text(cell, place) if is_number else cell
 
@@ -167,6 +187,14 @@ def _plain(text: str) -> str:
     if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
         return re.sub(r"\\(.)", r"\1", text[1:-1])
     return text
+
+
+def _date_format(java: str) -> str | None:
+    """Java's format of dates as one of `strptime`; None where that has no such letters, or no year."""
+    found = [part for part in _LETTERS.finditer(java) if part[2]]
+    if any(part[2] not in _DIRECTIVES for part in found) or not any(part[3] == "y" for part in found):
+        return None
+    return _LETTERS.sub(lambda part: _DIRECTIVES[part[2]] if part[2] else part[1], java.replace("%", "%%"))
 
 
 def _are_words(words: list[str]) -> bool:

@@ -133,8 +133,8 @@ class CsvFile:
             self.notes.append("The line of dashes below the names is not read.")
         elif described:
             words = some([cell for row in records[1 : 1 + described] for cell in row if cell], 3)
-            lines_are = "The line below the names is" if described == 1 else "The 2 lines below the names are"
-            self.notes.append(f"{lines_are} not read: words on the columns, such as units or questions ({words}).")
+            they_are = "The line below the names is" if described == 1 else f"The {described} lines below the names are"
+            self.notes.append(f"{they_are} not read: words on the columns, such as units or questions ({words}).")
         before, records = rows[described].end, [records[0], *records[1 + described :]]
         self.names, self.index, notes = headers.names_of(records, has_header=self.header, named=named)
         self.notes += notes

@@ -7,7 +7,8 @@ from spec.cells import MINUS_BEHIND, CellFormat, clock_of, day_month, unit_of
 
 from . import limits
 from .errors import MistakesError, shown, some
-from .evidence import MOSTLY, ODD, TWO_WAYS, Evidence
+from .evidence import DIGIT, MOSTLY, ODD, TWO_WAYS, Evidence
+from .headers import is_of_ids
 
 NEARLY = 0.5
 PLAIN_WORD = re.compile(r"[\w.<>*~?!%/$()+-][\w.<>*~?!%/$()+ -]{0,40}")
@@ -49,6 +50,8 @@ def _numbers(evidence: Evidence) -> str | None:
         )
     real, best = evidence.real, max(evidence.parsed.values(), default=0)
     if evidence.is_mostly_numbers:
+        if is_of_ids(evidence.name) and all(map(DIGIT.search, evidence.odd)):
+            return f"ids that are no numbers, such as {some(evidence.not_numbers, 3)}, and is read as texts."
         raise mistakes(evidence)
     if (several := _several_units(evidence)) is not None:
         cure = "write all in one unit to have numbers"

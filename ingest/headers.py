@@ -14,6 +14,13 @@ from .errors import shown, some
 UNNAMED = re.compile(r"(Unnamed: \d+|__index_level_\d+__|index|)")
 """What pandas calls its index where nobody named it."""
 
+ID = re.compile(
+    r"(index|unnamed: \d+|(.*[\W_])?(id|nr|no|code|zip|zipcode|postcode|plz|ssn|isbn(1[03])?|ean|gtin|imei|(tele)?phone"
+    r"|(user|customer|client|member|person|patient|student|employee|order|item|product|movie|store|account|session)id"
+    r"|(row|serial|account|(tele)?phone|employee|customer|order|invoice|policy|ticket|roll|patient)[\W_]?number))\W*",
+    re.IGNORECASE,
+)
+"""How columns are called whose numbers are names."""
 MOST_DESCRIPTIONS = 2
 ENOUGH = 9
 """So many rows below words that are no units; of fewer, a word may be one of several values."""
@@ -79,7 +86,8 @@ def has_header(records: Sequence[Record], named: Collection[str]) -> bool:
     ):
         return True
     if not numbers:
-        return not rest or (len(set(first)) == len(first) and not _recurs(first, rest, all))
+        may_be_names = len(set(first)) == len(first) and not _recurs(first, rest, all)
+        return not rest or (may_be_names and not are_named_by_place)
     is_data = _recurs(first, rest) or not all(map(str.isdecimal, numbers)) or len(set(numbers)) < len(numbers)
     return len(numbers) < len(filled) and not is_data
 
@@ -118,6 +126,11 @@ def _are_beside_names_of_rows(first: Record, rest: Sequence[Record]) -> bool:
         return len(first) == 2
     are_years = len(names) > 1 and all(map(YEAR.fullmatch, names)) and names == sorted(set(names))
     return are_years and not any(YEAR.fullmatch(cell) for record in rest for cell in record[1:])
+
+
+def is_of_ids(name: str) -> bool:
+    """Whether a column is called like those whose numbers are names."""
+    return ID.fullmatch(re.sub("(?<=[a-z])(?=[A-Z])", " ", name)) is not None
 
 
 def is_gap(cell: str) -> bool:
@@ -196,7 +209,14 @@ def descriptions(records: Sequence[Record], options: ReadingOptions, columns: Se
         if gaps.intersection(record) or not _describes(record, records[2 + count :], of_words):
             break
         count += 1
-    return count
+    return count + (len(records) > 2 + count and _names_index(records[1 + count], records[2 + count :]))
+
+
+def _names_index(record: Record, below: Sequence[Record]) -> bool:
+    """Whether a record has the name of a frame's index alone, as pandas writes it below several rows of names."""
+    index = [row[0] for row in below if row[0]]
+    is_alone = len(record) > 1 and bool(record[0]) and not any(record[1:])
+    return is_alone and not is_gap(record[0]) and not is_value(record[0]) and bool(index) and all(map(is_value, index))
 
 
 def _of_survey(records: Sequence[Record]) -> int:

@@ -49,8 +49,8 @@ _MAGIC: dict[bytes, str] = {
 _TEXTS: dict[bytes, str] = {
     rb"(<!doctype|<html|<\?xml|<table)": "a page or XML, and no table: open it in Excel and save it as .xlsx, or write "
     "what pandas.read_html(file) finds in it as CSV",
-    rb"[-+\d.]+( +\d+:[-+.\de]+)+ *\r?\n": "in the format of LIBSVM: write X.toarray() and y as NPZ, which "
-    "sklearn.datasets.load_svmlight_file(file) gives",
+    rb"[-+\d.]+( +qid:\d+)?( +\d+:[-+.\de]+)+ *(#[^\n]*)?\r?\n": "in the format of LIBSVM: write X.toarray() and y "
+    "as NPZ, which sklearn.datasets.load_svmlight_file(file) gives",
 }
 """How texts begin that are no CSV."""
 _SQL = re.compile(

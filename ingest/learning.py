@@ -4,7 +4,7 @@ A column whose later rows are not what its first ones are is looked at anew, and
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Protocol
 
@@ -82,6 +82,8 @@ class Learning:
         self._measures: dict[str, Measure] = {}
         self._mixed: dict[str, Evidence] = {}
         """Columns of numbers with a few words that are read as no value, as they were before."""
+        self._mistaken: dict[str, MistakesError] = {}
+        """Columns of numbers with words that are none, and are not read as no value."""
         self._decimal: str | None = None
 
     def found(self) -> dict[str, Found]:
@@ -92,7 +94,9 @@ class Learning:
             pending = self._pass(pending)
             if not pending:
                 break
-        else:
+        if self._mistaken:
+            raise self._refused()
+        if pending:
             raise RefusedError(f"has a column that changes its form again and again: {some(sorted(pending))}")
         self._check_rows()
         return {
@@ -185,19 +189,18 @@ class Learning:
                 one.take(batch.column(name))
         self._evidence |= evidence
         self._measures |= measures
-        unsettled, mistaken = set[str](), list[MistakesError]()
+        unsettled = set[str]()
         for name in ordered:
             try:
                 if not self._is_settled(name, seen=name in evidence):
                     unsettled.add(name)
             except MistakesError as error:
-                mistaken.append(error)
-        if mistaken:
-            raise self._refused(mistaken)
+                self._mistaken[name] = error
         return unsettled
 
-    def _refused(self, mistaken: Sequence[MistakesError]) -> RefusedError:
+    def _refused(self) -> RefusedError:
         """Why columns of numbers are refused, and the option that reads their words as missing values."""
+        mistaken = [self._mistaken[name] for name in self._source.names if name in self._mistaken]
         names = [one.column for one in mistaken[1:]]
         more = f"; such words are in {'column' if len(names) == 1 else 'columns'} {some(names)}, too" if names else ""
         said, words = self._choices.options.na_values, {one.column: one.words for one in mistaken}

@@ -12,16 +12,10 @@ from spec.splits import SPLIT_WORDS
 
 from .columns import Found, Measure
 from .errors import shown, some
+from .headers import is_of_ids
 from .spread import BINS, Bins
 from .texts import as_text
 
-ID = re.compile(
-    r"(index|unnamed: \d+|(.*[\W_])?(id|nr|no|code|zip|zipcode|postcode|plz|ssn|isbn(1[03])?|ean|gtin|imei|(tele)?phone"
-    r"|(user|customer|client|member|person|patient|student|employee|order|item|product|movie|store|account|session)id"
-    r"|(row|serial|account|(tele)?phone|employee|customer|order|invoice|policy|ticket|roll|patient)[\W_]?number))\W*",
-    re.IGNORECASE,
-)
-"""How columns are called whose numbers are names."""
 MOST_FAR = 0.01
 """Numbers are far from all others: they are at most such a share of the rows ..."""
 FEWEST_ROWS = 20
@@ -99,8 +93,7 @@ def _is_id(found: Found) -> bool:
     measure = found.measure
     ends = (measure.spread.least, measure.spread.most)
     is_whole = all(number.is_integer() for number in (*measure.values, *ends))
-    words = re.sub("(?<=[a-z])(?=[A-Z])", " ", found.name)
-    return is_whole and ends[1] - ends[0] > 1.0 and ID.fullmatch(words) is not None
+    return is_whole and ends[1] - ends[0] > 1.0 and is_of_ids(found.name)
 
 
 def far(found: Iterable[Found], bins: Mapping[str, Bins | None]) -> list[str]:
@@ -187,8 +180,6 @@ def _unmisread(text: str) -> str | None:
 def total(last: pa.RecordBatch, found: Iterable[Found]) -> list[str]:
     """What to say of the last row, if it has the totals of those above, by a word that few rows have."""
     for one in found:
-        if one.role is Role.unused:
-            continue
         word = as_text(last.column(one.name))[-1].as_py()
         is_rare = one.evidence is None or one.evidence.texts[clean(word or "")] <= MOST_TOTALS
         if word is not None and is_rare and TOTAL.fullmatch(word.strip(" :*")):

@@ -142,3 +142,28 @@ def test_a_row_with_a_text_alone_is_a_row(tmp_path: Path) -> None:
     head = "@relation r\n@attribute city string\n@attribute n numeric\n@attribute y {a,b}\n@data\n"
     found = reading(f"{head}{rows}'New York',?,?\n", tmp_path, name="f.arff")
     assert "1 row has no target, the first of them row 21: left out, and not counted." in found.profile.notes
+
+
+@pytest.mark.parametrize(
+    ("form", "cell"),
+    [
+        ("yyMMdd", "261125"),
+        ("'dd/MM/yyyy'", "25/11/2026"),
+        ('"MM-dd-yyyy HH:mm"', "'11-25-2026 00:00'"),
+        ("\"yyyy-MM-dd'T'HH:mm:ss\"", '"2026-11-25T00:00:00"'),
+        ('"MMM d, yyyy"', "'Nov 25, 2026'"),
+    ],
+)
+def test_dates_are_read_by_the_format_that_the_header_says(tmp_path: Path, form: str, cell: str) -> None:
+    rows = "".join(f"{cell},{row}\n" for row in range(12)) + "?,12\n"
+    found = reading(f"@relation r\n@attribute day DATE {form}\n@attribute y real\n@data\n{rows}", tmp_path)
+    assert found.table.columns[0].type is ColumnKind.date
+    assert table(tmp_path)[0][0, 0] == 20_782.0
+
+
+@pytest.mark.parametrize("form", ["HH:mm", "yyyy-'W'ww"])
+def test_a_format_of_dates_without_a_year_or_with_other_letters_says_nothing(tmp_path: Path, form: str) -> None:
+    rows = "".join(f"0{row}:30,{row}\n" for row in range(9))
+    found = reading(f'@relation r\n@attribute at DATE "{form}"\n@attribute y real\n@data\n{rows}', tmp_path)
+    assert table(tmp_path)[0][1, 0] == 5400.0
+    assert found.table.columns[0].type is ColumnKind.number

@@ -97,3 +97,17 @@ def test_a_refusal_names_the_first_column(tmp_path: Path) -> None:
     assert "column 'a'" in str(refused.value)
     assert str(refused.value).endswith("; such words are in column 'b', too")
     assert refused.value.na_values == {"b": ("-", "7z"), "a": ("7x",)}
+
+
+def test_mistakes_of_first_and_of_late_rows_are_refused_together(tmp_path: Path) -> None:
+    rows = "".join(f"{'7x' if row == 7 else row},{'9z' if row == 2500 else row},{row}\n" for row in range(3000))
+    with pytest.raises(RefusedError) as refused:
+        reading("a,b,y\n" + rows, tmp_path)
+    assert "has '7x' in row 8 of column 'a'" in str(refused.value)
+    assert refused.value.na_values == {"a": ("7x",), "b": ("9z",)}
+
+
+def test_ids_some_of_which_have_letters_are_words(tmp_path: Path) -> None:
+    rows = "".join(f"{'1103F' if row == 7 else 1000 + row},{row},{row}\n" for row in ROWS)
+    notes = reading("Provider ID,a,y\n" + rows, tmp_path).profile.notes
+    assert "Column 'Provider ID' has ids that are no numbers, such as '1103F', and is read as texts." in notes

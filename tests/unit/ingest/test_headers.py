@@ -63,6 +63,19 @@ def test_the_points_of_a_grade_book_of_canvas_are_no_row(tmp_path: Path) -> None
     assert reading(f"Person,ID,Quiz,Final\n{words}", tmp_path, target="Final").rows == 60
 
 
+def test_the_lines_of_a_frame_with_several_rows_of_names_are_no_rows(tmp_path: Path) -> None:
+    head = "Price,Close,High,Volume\nTicker,AAPL,AAPL,AAPL\nDate,,,\n"  # as yfinance gives it
+    rows = "".join(f"2026-01-{day:02},{day}.5,{day + 1},{100 * day}\n" for day in range(1, 29))
+    found = reading(head + rows, tmp_path, target="Volume")
+    assert (found.rows, [column.type.value for column in found.table.columns]) == (28, ["date", "number", "number"])
+    assert any(note.startswith("The 2 lines below the names are not read") for note in found.profile.notes)
+
+
+def test_a_word_alone_is_a_row_where_its_column_has_words(tmp_path: Path) -> None:
+    rows = "".join(f"{'ab'[row % 2]},{row},{row * 3 % 7}\n" for row in range(28))
+    assert reading("kind,x,z\nc,,\nc,,\n" + rows, tmp_path, target="kind").rows == 30
+
+
 def test_the_line_that_qualtrics_wrote_before_is_no_row(tmp_path: Path) -> None:
     rows = "".join(f"R_{1000 + row},{row % 5},{row % 2}\n" for row in range(60))
     found = reading(f"V1,Q1,Q2\nResponseID,How?,Will you?\n{rows}", tmp_path, target="Q2")
@@ -246,6 +259,12 @@ def test_a_first_row_without_its_first_value_is_data_where_a_column_is_named_by_
     rows = "".join(f"{row}.5{f',{row % 2}' * width}\n" for row in range(20))
     found = reading(f"{first}\n{rows}", tmp_path, target=str(width))
     assert (found.rows, found.profile.header) == (21, False)
+
+
+def test_words_are_a_row_where_a_column_is_named_by_its_place(tmp_path: Path) -> None:
+    rows = "".join(f"{'ham' if row % 3 else 'spam'},{'ab'[row % 2]}\n" for row in range(30))
+    found = reading("ham,c\n" + rows, tmp_path, target="0")
+    assert (found.rows, found.profile.header) == (31, False)
 
 
 def test_control_characters_of_names_are_letters(tmp_path: Path) -> None:

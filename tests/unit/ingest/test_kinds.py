@@ -765,6 +765,7 @@ def test_text_that_is_no_table_is_told_what_it_is(content: str, said: str, tmp_p
     ("content", "said"),
     [
         ("+1 1:0.5 3:-2e-1\n-1 2:1\n", "is in the format of LIBSVM: write X.toarray() and y as NPZ"),
+        ("2 qid:10 1:0.5 3:0 # doc 1\n0 qid:10 2:1\n", "is in the format of LIBSVM: write X.toarray() and y as NPZ"),
         ("<table><tr><td>1</td></tr></table>", "is a page or XML, and no table: open it in Excel"),
     ],
 )

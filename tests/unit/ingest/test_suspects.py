@@ -217,6 +217,12 @@ def test_a_last_row_of_totals_is_a_note(tmp_path: Path, word: str) -> None:
     assert len(table(tmp_path)[0]) == 41
 
 
+def test_a_total_beside_a_column_without_a_name_is_a_note(tmp_path: Path) -> None:
+    rows = "Checking,,\n" + "".join(f",{row},{row}\n" for row in range(30)) + "TOTAL,435,435\n"  # of QuickBooks
+    notes = reading(",a,y\n" + rows, tmp_path).profile.notes
+    assert "The last row has 'TOTAL' in column 'Unnamed: 0': if it sums up the others, take it out." in notes
+
+
 def test_a_last_row_with_a_word_of_many_rows_is_no_total(tmp_path: Path) -> None:
     rows = "".join(f"{['Average', 'Good', 'Poor'][row % 3]},{row * 37 % 11},{row * 1.5}\n" for row in range(40))
     assert reading(f"quality,units,y\n{rows}", tmp_path).profile.notes == []
