@@ -41,7 +41,7 @@ from .changed import (
     without_outer_quotes,
 )
 from .errors import RefusedError, printable, shown, some
-from .text_encoding import HEAD, WESTERN, WIDE, chosen_encoding, first_foreign, head_of
+from .text_encoding import GUESSED, HEAD, WESTERN, WIDE, chosen_encoding, first_foreign, head_of
 from .titles import lines_above
 from .uneven import Uneven
 
@@ -138,7 +138,7 @@ class CsvFile:
         before, records = rows[described].end, [records[0], *records[1 + described :]]
         self.names, self.index, notes = headers.names_of(records, has_header=self.header, named=named)
         self.notes += notes
-        if options.encoding is None and usual is None and self.encoding in WESTERN:
+        if options.encoding is None and usual is None and self.encoding in GUESSED and not said_of_it:
             self.notes.append(self._of_encoding(head))
         check_names(self.names)
         self._before = lines + (before if self.header else rows[0].before)

@@ -17,6 +17,23 @@ NAMED = (
     *("cp1253", "cp1255", "cp1256", "cp1257", "cp1258", "cp874", "cp850", "cp852", "mac_roman"),
 )
 """What text is read as that is no UTF where it then has a column that somebody spoke of."""
+SEVERAL_BYTES = ("gb18030", "big5", "cp949", "cp932", "euc_jp")
+OTHER_LETTERS = ("cp1251", "koi8_r", "cp866", "cp1253", "cp1255", "cp1256", "cp874")
+"""Encodings of letters that are not Latin: by what is written in them, they are told from the Western one."""
+GUESSED = (*WESTERN, *SEVERAL_BYTES, *OTHER_LETTERS)
+"""What is read without a word on it in the file, and is to be said."""
+FEWEST = 20
+"""Letters that are not ASCII, by which they are told: fewer may be of any encoding."""
+MOST_MIXED = 0.05
+"""Such a share of words may have Latin letters beside those."""
+FOREIGN = 5_000
+"""So many cells with such letters are looked at."""
+_CELLS = re.compile(rb"[,;\t\r\n\"]+")
+"""What divides cells: no byte of a letter."""
+_WORD = re.compile(r"[^\W\d_]+")
+_HALF_WIDTH = re.compile("[\uff61-\uff9f]")
+"""Letters of Japan that nearly any bytes are."""
+ASCII, HEBREW = bytes(range(0x80)), bytes(range(0xE0, 0xFB))
 WIDE = ("utf-16", "utf-32")
 WITHOUT_MARK = ("utf-16-le", "utf-16-be")
 ZEROS = 32
@@ -33,8 +50,12 @@ def chosen_encoding(file: Path, asked: str | None, usual: str | None, named: Col
     found = encoding_of(file, usual)
     if found in WITHOUT_MARK:
         return found, [f"The file is read as {found}, without a mark that says so."]
-    meant = _encoding_with(file, named) if usual is None and found in WESTERN else None
+    if usual is not None or found not in WESTERN:
+        return found, []
+    meant = _encoding_with(file, named)
     if meant is None:
+        return _of_other_letters(file) or found, []
+    if meant in WESTERN:
         return found, []
     return meant, [f"The file is not UTF-8, and is read as {meant}, in which it has the columns that are named."]
 
@@ -77,10 +98,7 @@ def encoding_of(file: Path, usual: str | None) -> str:
 
 
 def _encoding_with(file: Path, named: Collection[str]) -> str | None:
-    """The encoding in which a text has the names that somebody spoke of, and which ASCII has not.
-
-    None where it has them in the Western one, or in none that is known.
-    """
+    """The encoding in which a text has the names that somebody spoke of, and which ASCII has not; None without any."""
     names = [name.removeprefix("-") for name in named if not name.isascii()]
     if not names:
         return None
@@ -93,8 +111,51 @@ def _encoding_with(file: Path, named: Collection[str]) -> str | None:
         except UnicodeError:
             continue
         if all(re.search(rb"(^|[\s,;|\"'])" + cell + rb"([\s,;|\"']|$)", head) for cell in cells):
-            return None if encoding in WESTERN else encoding
+            return encoding
     return None
+
+
+def _of_other_letters(file: Path) -> str | None:
+    """The encoding of a text that is written in letters which are not Latin; None of any other."""
+    with file.open("rb") as stream:
+        cells = _CELLS.split(stream.read(HEAD))[:-1]
+        found = _likely(b"\n".join([cell for cell in cells if not cell.isascii()][:FOREIGN]))
+        if found is None:
+            return None
+        stream.seek(0)
+        decoder = codecs.getincrementaldecoder(found)()
+        try:
+            while block := stream.read(HEAD):
+                decoder.decode(block)
+            decoder.decode(b"", final=True)
+        except UnicodeError:
+            return None
+    return found
+
+
+def _likely(text: bytes) -> str | None:
+    """The encoding of other letters than Latin ones that a text is likely to have."""
+    from charset_normalizer import from_bytes  # most files are UTF-8
+
+    best = from_bytes(text, cp_isolation=[WESTERN[0], *SEVERAL_BYTES, *OTHER_LETTERS]).best()
+    if best is None:
+        return None
+    found = best.encoding
+    if found == "cp874" and not text.translate(None, ASCII + HEBREW):  # of Thai, that has no consonant
+        found = "cp1255"
+    return found if _is_written_in(text.decode(found), found) else None
+
+
+def _is_written_in(text: str, encoding: str) -> bool:
+    """Whether there are words in letters of this encoding, and hardly one with Latin ones, too, as `Grцяe` has."""
+    shortest = 1 if encoding in SEVERAL_BYTES else 2
+    words = [word for word in _WORD.findall(text) if not word.isascii() and len(word) >= shortest]
+    if sum(map(len, words)) < FEWEST:
+        return False
+    if encoding in SEVERAL_BYTES:
+        return not all(map(_HALF_WIDTH.search, words))
+    mixed = [word for word in words if any(map(str.isascii, word))]
+    return encoding in OTHER_LETTERS and len(mixed) <= MOST_MIXED * len(words)
 
 
 def _is_ascii(stream: BinaryIO, count: int) -> bool:

@@ -108,3 +108,48 @@ def test_a_name_that_is_spoken_of_tells_the_encoding(tmp_path: Path, encoding: s
 def test_a_name_in_western_letters_tells_no_other_encoding(tmp_path: Path) -> None:
     found = reading(file("c", ["Köln", "x"], target="größe").encode("cp1252"), tmp_path, target="größe")
     assert found.profile.encoding == "latin-1"
+
+
+IN_OTHER_LETTERS = {
+    "gb18030": "北京 上海 广州 深圳 性别 年龄 非常满意 一般 不满意",
+    "big5": "臺北市 新北市 桃園市 性別 年齡 非常滿意 普通 不滿意",
+    "cp949": "서울특별시 부산광역시 경기도 남자 여자 매우만족 보통",
+    "cp932": "東京都 大阪府 北海道 男性 女性 とても満足 普通 不満",
+    "euc_jp": "東京都 大阪府 北海道 男性 女性 とても満足 普通 不満",
+    "cp1251": "Москва Новосибирск мужской женский отлично хорошо плохо",
+    "koi8_r": "Москва Новосибирск мужской женский отлично хорошо плохо",
+    "cp1253": "Αθήνα Θεσσαλονίκη Πάτρα Άνδρας Γυναίκα άριστα καλά",
+    "cp1255": "ירושלים חיפה זכר נקבה מצוין טוב סטודנט מורה",
+    "cp1256": "القاهرة الرياض بغداد ذكر أنثى ممتاز جيد طالب معلم",
+    "cp874": "กรุงเทพมหานคร เชียงใหม่ ขอนแก่น ชาย หญิง ดีมาก ปานกลาง",
+}
+
+
+@pytest.mark.parametrize("encoding", IN_OTHER_LETTERS)
+def test_a_text_in_other_letters_than_latin_ones_tells_its_encoding(tmp_path: Path, encoding: str) -> None:
+    words = IN_OTHER_LETTERS[encoding].split()
+    found = reading(file("c", [*words, "x", "y"], target="y").encode(encoding), tmp_path)
+    assert (found.profile.encoding, found.table.columns[0].categories) == (encoding, tuple(sorted([*words, "x", "y"])))
+    (note,) = [note for note in found.profile.notes if "The file is not UTF-8" in note]
+    assert note.startswith(f"The file is not UTF-8, and is read as {encoding}, such as '{words[0]}': encoding says")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Größe Köln Düsseldorf Schüler männlich Straße Übung Ärztin",
+        "Région féminin élève Orléans Île-de-France à é Âge",
+        "São Paraná Brasília não educação município ótimo",
+        "Reykjavík Ísafjörður Þórshöfn Já Kön Göteborg Århus",
+        "12° 13° µg/m³ 5² ½ ± “a” € Nº",
+        "É À Ö Ø Ñ ß í ú é à ö ø",
+    ],
+)
+def test_western_letters_are_taken_for_no_others(tmp_path: Path, text: str) -> None:
+    found = reading(file("c", text.split(), target="y").encode("cp1252"), tmp_path)
+    assert found.profile.encoding in ("cp1252", "latin-1")
+
+
+def test_a_few_letters_tell_no_encoding(tmp_path: Path) -> None:
+    cells = ["Москва", *(f"x{row % 3}" for row in range(29))]
+    assert reading(file("c", cells, target="y").encode("cp1251"), tmp_path).profile.encoding == "latin-1"
