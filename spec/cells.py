@@ -343,8 +343,8 @@ class CellFormat(Frozen):
         if kind not in CLOCKS[self.date or ""]:
             return None
         if found is None:
-            parts = _spelt(text)
-            return sum(parts) if parts else _sixties(text)
+            spelt = _spelt(text)
+            return sum(spelt) if spelt else _sixties(text)
         if found["half"]:
             return 3600.0 * (int(found["at"]) % 12 + 12 * (found["half"] in "pP")) + _sixties(
                 found["past"], found["to"]

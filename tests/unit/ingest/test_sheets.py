@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from ingest import sheets
+from spec.reading import ReadingOptions
 from spec.schema import ColumnKind
 
 from .reading import reading, refusal, table
@@ -154,3 +155,8 @@ def test_a_panic_of_the_library_is_a_refusal(tmp_path: Path, monkeypatch: pytest
 
     monkeypatch.setattr(sheets, "_chosen", panic)
     assert "is a workbook that is broken (range end index 4" in refusal(SAME["xlsx"], tmp_path)
+
+
+def test_letters_of_an_old_workbook_that_were_read_as_bytes_have_no_nul_between_them() -> None:
+    texts = sheets._Texts(ReadingOptions(), ())
+    assert texts.of(["M\0\u00fc\0n\0", 1.0]) == ["M\u00fcn", "1"]
