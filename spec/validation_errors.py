@@ -132,7 +132,7 @@ def _walk(loc: Sequence[int | str], body: Any, *, is_missing: bool) -> tuple[str
     path: list[str] = []
     here: Any = body
     for position, step in enumerate(loc):
-        if _has(here, step):
+        if _has(here, step) and not _names_branch(here, loc[position : position + 2]):
             here = here[step]
         elif is_missing and position == len(loc) - 1:
             here = None
@@ -146,6 +146,14 @@ def _has(here: Any, step: int | str) -> bool:
     if isinstance(here, list | tuple):
         return isinstance(step, int) and step < len(here)
     return isinstance(here, Mapping) and step in here
+
+
+def _names_branch(here: Any, steps: Sequence[int | str]) -> bool:
+    """Whether the first of two steps names a union branch, such as `uniform`, although the body has a field so called.
+
+    The next step is then a field beside that one, and not within it.
+    """
+    return len(steps) == 2 and _has(here, steps[1]) and not _has(here[steps[0]], steps[1])
 
 
 def _prefix(loc: Sequence[int | str], body: Any) -> str:

@@ -46,6 +46,22 @@ def test_a_word_for_nothing_is_null_where_there_may_be_nothing() -> None:
     assert told["epochs"] == "must be a whole number; it is 'none'"
 
 
+@pytest.mark.parametrize(
+    ("parameter", "field", "message"),
+    [
+        ({"log_uniform": [0.1, 1.0], "step": 0.1}, "step", "is not a field here"),
+        ({"integers": [1, 9], "step": 0}, "step", "must be at least 1; it is 0"),
+        ({"uniform": [0.1, 1.0], "when": 3}, "when", "must be an object; it is 3"),
+        ({"uniform": [0.1, "x"]}, "uniform.1", "must be a number; it is 'x'"),
+    ],
+)
+def test_a_field_beside_the_one_that_names_the_kind_is_named(
+    parameter: dict[str, Any], field: str, message: str
+) -> None:
+    body = {"base": XOR, "space": {"learning_rate": parameter}}
+    assert messages_of(body, SweepSpec) == {f"space.learning_rate.{field}": message}
+
+
 def test_what_is_missing() -> None:
     assert messages_of({}) == {"dataset": "is missing"}
     assert messages_of(XOR | {"optimizer": {"momentum": 0.9}}) == {"optimizer": "needs a type"}
