@@ -25,7 +25,7 @@ from .labels import Name
 from .meant import did_you_mean, meant
 from .monitors import Monitor
 from .newer import NewerReleaseError
-from .space import MOST_CHOICES, AnyParameter, Integers, Parameter
+from .space import MOST_CHOICES, AnyParameter, Integers, Parameter, Uniform
 from .validation_errors import sentences
 
 RULES_VERSION = 7
@@ -212,6 +212,7 @@ class SweepSpec(Frozen):
             if info.context is not STORED:
                 _check_whole(f"space.{name}", name)
                 _check_trains(name)
+                _check_step(name, parameter)
                 self._check_values(name, parameter)
                 self._check_conditions(name, parameter)
             if self.method == "grid" and parameter.values is None:
@@ -305,10 +306,14 @@ class SweepSpec(Frozen):
     def _check_conditions(self, name: str, parameter: Parameter) -> None:
         """Refuse a condition that holds in no combination: the parameter would never be there."""
         for path, allowed in parameter.conditions.items():
+            if path == name or path.startswith(f"{name}."):
+                raise fault(f"space.{name}.when", f"must be about another field: {path} is what the parameter sets")
             if self._may_be(path, allowed):
                 continue
             wants = f"is a condition that never holds: no combination has the {path} {' or '.join(map(str, allowed))}"
             inner = next((longer for longer in (f"{path}.type", f"{path}.name") if self._may_be(longer, allowed)), None)
+            if inner is None and self._may_be(path, [allowed]):
+                raise fault(f"space.{name}.when", f"{wants}; of a field that is a list write [{allowed}]")
             raise fault(f"space.{name}.when", wants if inner is None else f"{wants}; did you mean {inner}?")
 
     def _may_be(self, path: str, allowed: Sequence[Any]) -> bool:
@@ -485,6 +490,14 @@ def _check_trains(name: str) -> None:
     """Refuse a parameter that changes nothing of what a job trains: all its values are one configuration."""
     if name.split(".", maxsplit=1)[0] in LABELS:
         raise fault(f"space.{name}", "changes nothing of what a job trains: give it in base, one for all jobs")
+
+
+def _check_step(name: str, parameter: Parameter) -> None:
+    """Refuse a step that is larger than the distance of the limits: there would be one value."""
+    match parameter:
+        case Uniform(uniform=(least, most), step=float(step)) | Integers(integers=(least, most), step=step):
+            if step > most - least:
+                raise fault(f"space.{name}.step", f"must be at most {most - least:g}, the distance of the limits")
 
 
 def _check_whole(where: str, name: str) -> None:

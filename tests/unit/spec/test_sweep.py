@@ -96,6 +96,29 @@ MOMENTUM: dict[str, Any] = {"optimizer.momentum": {"uniform": [0.0, 0.9], "when"
             "space.dropout.when",
             "did you mean optimizer.type?",
         ),
+        (
+            {
+                "architecture.hidden": [[8], [8, 8]],
+                "dropout": {"choice": [0.1], "when": {"architecture.hidden": [8, 8]}},
+            },
+            {},
+            "space.dropout.when",
+            "of a field that is a list write [[8, 8]]",
+        ),
+        (
+            {"dropout": {"choice": [0.1, 0.2], "when": {"dropout": 0.1}}},
+            {},
+            "space.dropout.when",
+            "must be about another field: dropout is what the parameter sets",
+        ),
+        (
+            {"optimizer": {"choice": ["sgd", "adam"], "when": {"optimizer.type": "sgd"}}},
+            {},
+            "space.optimizer.when",
+            "must be about another field",
+        ),
+        ({"dropout": {"uniform": [0.0, 0.3], "step": 0.5}}, {}, "space.dropout.step", "must be at most 0.3"),
+        ({"epochs": {"integers": [10, 50], "step": 50}}, {}, "space.epochs.step", "must be at most 40"),
     ],
 )
 def test_what_cannot_be_asked_names_its_field(
