@@ -164,8 +164,8 @@ class SweepStore:
         Their configurations are open until these jobs have ended. Raises as `extend` does, also when there are none.
         """
         known = self._changeable(sweep_id, owner)
-        if known.spec.why_no_retry is not None:
-            cure = f"{known.spec.why_no_retry}; submit the spec of a failed job as a job of its own"
+        if (why := known.spec.why_no_retry) is not None:
+            cure = f"{why}; submit the spec of a failed job as a job of its own" if self._lost(sweep_id) else _NONE_LOST
             raise IllegalSweepStateError(known.state.value, "retried", cure)
         with writing(self._engine) as connection:
             demand_member(connection, owner, known)
@@ -176,8 +176,7 @@ class SweepStore:
                     connection, _retryable(sweep_id), actor=actor, reason="its sweep was asked to try again"
                 )
                 if not ids:
-                    cure = "none of its jobs has failed in a way that another try may mend"
-                    raise IllegalSweepStateError(known.state.value, "retried", cure)
+                    raise IllegalSweepStateError(known.state.value, "retried", _NONE_LOST)
                 open_again(connection, sweep_id)
         return self._changed(sweep_id, owner, (SweepState.running,), "retried"), ids
 
@@ -185,8 +184,12 @@ class SweepStore:
         """How many of its jobs `retry` would queue."""
         if sweep.state not in _RETRIED or sweep.spec.why_no_retry is not None:
             return 0
+        return self._lost(sweep.id)
+
+    def _lost(self, sweep_id: str) -> int:
+        """How many of its jobs have failed in a way that another try may mend."""
         with reading(self._engine) as connection:
-            return int(connection.execute(select(func.count()).where(_retryable(sweep.id))).scalar_one())
+            return int(connection.execute(select(func.count()).where(_retryable(sweep_id))).scalar_one())
 
     def extend(self, sweep_id: str, trials: int, *, owner: Asker) -> SweepRecord:
         """Give a sweep more configurations; one that has finished goes on.
@@ -273,6 +276,8 @@ def _insert(connection: Connection, spec: SweepSpec, *, owner: str, **of: str | 
 
 _RETRIED = (SweepState.running, SweepState.finished)
 """The states of sweeps whose failed jobs may be retried."""
+
+_NONE_LOST = "none of its jobs has failed in a way that another try may mend"
 
 
 def _retryable(sweep_id: str) -> ColumnElement[bool]:

@@ -480,6 +480,13 @@ def test_no_job_is_retried_where_others_depend_on_how_it_ended(house: House, fie
     assert house.sweeps.get(sweep.id, owner="ann") == sweep
 
 
+@pytest.mark.parametrize("fields", [{"method": "tpe"}, {"halving": "successive"}], ids=["tpe", "halving"])
+def test_a_sweep_without_failed_jobs_says_that_there_is_none_to_retry(house: House, fields: dict[str, Any]) -> None:
+    sweep = house.run(house.sweeps.submit(asked(**fields), owner="ann"))
+    with pytest.raises(IllegalSweepStateError, match="finished cannot be retried: none of its jobs has failed"):
+        house.sweeps.retry(sweep.id, owner="ann", actor="ann")
+
+
 def test_a_sweep_that_is_paused_or_cancelled_is_not_retried(house: House) -> None:
     sweep = house.sweeps.submit(asked(), owner="ann")
     house.controller().round()
