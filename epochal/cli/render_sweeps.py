@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from spec.halvings import Population
+from spec.space import Integers, LogUniform, Parameter, Uniform
 from spec.states import SweepState, TrialState
 from spec.sweep import Budget
 from spec.sweep_views import PopulationView, SweepCheck, SweepSummary, SweepView
@@ -15,6 +16,9 @@ from spec.sweep_views import PopulationView, SweepCheck, SweepSummary, SweepView
 from ..client.sweep_progress import ended_trials, out_of, value_text, whole
 from ..client.words import DASH, interval, metric, short, short_ids
 from .figures import duration, one_line
+
+SHOWN = 8
+"""Of more values of a parameter, the first three and the last are shown."""
 
 COLOURS: Mapping[str, str] = {
     SweepState.running: "yellow",
@@ -100,6 +104,8 @@ def _checked(check: SweepCheck) -> Iterable[tuple[str, str]]:
         yield "configurations", "new ones until the budget is spent"
         yield "budget", _budget(budget)
         yield "jobs", f"{check.spec.replicates} for each configuration"
+    for place, (name, parameter) in enumerate(check.spec.space.items()):
+        yield "" if place else "space", f"{name} {values_text(parameter)}"
     for one in check.brackets if budget is None else ():
         rungs = ", ".join(f"{rung.keep} after epoch {rung.epoch}" for rung in one.bracket.rungs)
         kept = f"; {rungs} go on" if rungs else ""
@@ -112,11 +118,30 @@ def _checked(check: SweepCheck) -> Iterable[tuple[str, str]]:
             "tpe",
             f"draws {check.drawn:,} at random, then learns" if learns else "draws all at random: too few to learn",
         )
-    yield "packs", f"{check.packs} shape{'' if check.packs == 1 else 's'} among {check.sampled} configurations"
+    shapes = "1 shape" if check.packs == 1 else f"{check.packs} shapes"
+    yield "packs", f"{shapes} among {check.sampled} configurations that were looked at"
     if check.refused:
         yield "refused", f"{check.refused} combinations, which are not proposed"
     for reason in check.reasons:
         yield "", f"{reason.path} {reason.message}"
+
+
+def values_text(parameter: Parameter) -> str:
+    """The values that a parameter may have, the first and the last of many, and where it exists."""
+    match parameter:
+        case LogUniform(log_uniform=(least, most)) | Integers(integers=(least, most), log=True):
+            text = f"{value_text(least)} to {value_text(most)}, uniform by logarithm"
+        case Uniform(uniform=(least, most), values=None) | Integers(integers=(least, most), values=None):
+            text = f"{value_text(least)} to {value_text(most)}"
+        case _:
+            text = _listed([value_text(value) for value in parameter.values or ()])
+    conditions = [f"{path} is {' or '.join(map(value_text, them))}" for path, them in parameter.conditions.items()]
+    return text + (f", where {' and '.join(conditions)}" if conditions else "")
+
+
+def _listed(values: Sequence[str]) -> str:
+    few = values if len(values) <= SHOWN else [*values[:3], f"... {values[-1]} ({len(values):,} values)"]
+    return ", ".join(few).replace(", ...", " ...")
 
 
 def _budget(budget: Budget) -> str:
@@ -138,7 +163,8 @@ def _facts(sweep: SweepView, now: datetime) -> Iterable[tuple[str, str]]:
     yield "epochs", f"{sweep.epochs:,}"
     if sweep.split:
         packs = max(sweep.split.values())
-        yield "split", f"{len(sweep.split)} brackets, larger than their devices train at once: {packs} packs at most"
+        brackets = "1 bracket" if len(sweep.split) == 1 else f"{len(sweep.split):,} brackets"
+        yield "split", f"{brackets} larger than a device trains at once: up to {packs} packs, one after the other"
     yield "time", duration(((sweep.finished_at or now) - sweep.created_at).total_seconds())
     if sweep.trials.get(TrialState.finished, 0) and sweep.rungs:
         told = ", ".join(f"{_correlation(rung.correlation)} after epoch {rung.epoch}" for rung in sweep.rungs)

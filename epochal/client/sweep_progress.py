@@ -95,7 +95,7 @@ def value_text(value: Any) -> str:
         kind = next((str(value[name]) for name in KINDS if name in value), "")
         rest = ", ".join(f"{name} {value_text(one)}" for name, one in value.items() if name not in KINDS)
         return f"{kind} ({rest})" if kind and rest else kind or rest or "{}"
-    return str(value)
+    return "none" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 @contextmanager

@@ -152,6 +152,8 @@ def test_what_is_asked_of_a_sweep_is_a_request_and_its_answer_is_known() -> None
         ({"name": "xor", "noise": 0.25, "rows": 9}, "xor (noise 0.25, rows 9)"),
         ({"a": 1}, "a 1"),
         ([8, 4], "[8, 4]"),
+        (None, "none"),
+        (True, "true"),
     ],
 )
 def test_values_of_a_configuration_are_told_apart(value: Any, text: str) -> None:
