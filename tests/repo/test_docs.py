@@ -127,8 +127,23 @@ def test_the_page_of_sweeps_has_every_field_method_and_halving() -> None:
 
 def test_every_link_between_pages_leads_somewhere() -> None:
     for path in files("*.md"):
-        for target in re.findall(r"\]\((?!https?:|#|mailto:)([^)#]+)(?:#[^)]*)?\)", path.read_text(encoding="utf-8")):
-            assert (path.parent / target).exists(), f"{path.name} links to {target}"
+        for target, part in re.findall(
+            r"\]\((?!https?:|mailto:)([^)#]*)(?:#([^)]*))?\)", path.read_text(encoding="utf-8")
+        ):
+            leads = path.parent / target if target else path
+            assert leads.exists(), f"{path.name} links to {target}"
+            assert not part or leads.suffix != ".md" or part in _headings(leads), f"{path.name}: {target}#{part}"
+
+
+def _headings(path: Path) -> set[str]:
+    """The anchors of a page, as GitHub makes them of headings."""
+    titles = re.findall(r"^#+ (.*)$", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def test_the_list_of_pages_has_every_page() -> None:
+    listed = set(re.findall(r"\]\(([\w-]+\.md)\)", page("README.md")))
+    assert listed == {path.name for path in files("docs/*.md") if path.parent.name == "docs"} - {"README.md"}
 
 
 def test_every_test_that_a_page_names_exists() -> None:
