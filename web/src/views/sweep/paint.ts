@@ -54,7 +54,7 @@ export function paintLines(g: Canvas, c: Colours, plot: Plot, rows: readonly num
   g.stroke();
 }
 
-/** Each axis with its ticks, and "none" below it where a line that is drawn has no value. */
+/** Each axis with its ticks, and "absent" below it where a line that is drawn has no value. */
 export function paintAxes(g: Canvas, c: Colours, { axes, xs, width }: Plot, ranks: Float64Array): void {
   g.font = `12px ${c.font}`;
   g.textBaseline = "middle";
@@ -86,7 +86,7 @@ export function paintAxes(g: Canvas, c: Colours, { axes, xs, width }: Plot, rank
     }
     if (axis.values.some((value, row) => Number.isNaN(value) && !Number.isNaN(ranks[row]))) {
       g.fillStyle = c.muted;
-      g.fillText("none", x + 7, HEIGHT - 8);
+      g.fillText("absent", x + 7, HEIGHT - 8);
     }
   });
 }

@@ -3,6 +3,22 @@
 import { type Axis, axisOf, type Described } from "../../lib/axes";
 import { isLog, type Scales } from "./scales";
 
+/** A parameter and its condition; only what decides whether null is one of its values. */
+interface Choosing {
+  readonly choice?: readonly unknown[];
+  readonly when?: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * Columns in which null is a word where the space chooses it, as in `patience: [null, 5]`. Where a condition may leave the
+ * parameter out, null says that it is absent.
+ */
+export function withNone(configuration: Readonly<Record<string, unknown[]>>, space: Readonly<Record<string, Choosing>>): Record<string, unknown[]> {
+  const chooses = (name: string): boolean => (space[name]?.choice?.includes(null) ?? false) && Object.keys(space[name]?.when ?? {}).length === 0;
+  const named = (name: string, column: unknown[]): unknown[] => (chooses(name) ? column.map((value) => value ?? "none") : column);
+  return Object.fromEntries(Object.entries(configuration).map(([name, column]) => [name, named(name, column)]));
+}
+
 /** An axis for each parameter; where there are more than two, those with one value only are left out. */
 export function parametersOf(configuration: Readonly<Record<string, readonly unknown[]>>, space: Readonly<Record<string, Described>>, scales: Scales): Axis[] {
   const fields = Object.entries(configuration);

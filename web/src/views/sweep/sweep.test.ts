@@ -9,7 +9,7 @@ import { saysOf } from "./early";
 import { arranged, improvements, ordered } from "./order";
 import { rateOf, sampled, secondsLeft, wholeOf, type Sample } from "./pace";
 import { axisNear, heightsOf, HEIGHT, INNER, isWide, limits, lineNear, placeOf, type Plot, TOP, widthOf, worstFirst, xsOf, yOf } from "./parallel";
-import { pairOf, parametersOf } from "./parameters";
+import { pairOf, parametersOf, withNone } from "./parameters";
 import { isLog, turned } from "./scales";
 import { fate, lanes } from "./survivors";
 import { verdictOf } from "./verdict";
@@ -144,6 +144,15 @@ test("what does not differ is no axis, unless there is hardly anything else", ()
   expect(paths({ dropout: [0.1], optimizer: ["sgd"] })).toEqual(["dropout", "optimizer"]);
   const [rate] = parametersOf({ learning_rate: [0.1, 0.2] }, { learning_rate: { log_uniform: [0.01, 1] } }, { log: [], linear: [] });
   expect(rate).toMatchObject({ scale: "log", low: 0.01, high: 1 });
+});
+
+test("a null that the space chooses is a value on its axis; a parameter that a condition leaves out has none", () => {
+  const space = { patience: { choice: [null, 5] }, "optimizer.momentum": { choice: [0.1, 0.9], when: { "optimizer.type": "sgd" } }, gradient_clip: { choice: [null, 1], when: { dropout: 0.5 } } };
+  const columns = withNone({ patience: [5, null, 5], "optimizer.momentum": [null, 0.1, 0.9], gradient_clip: [null, 1, null] }, space);
+  expect(columns).toEqual({ patience: [5, "none", 5], "optimizer.momentum": [null, 0.1, 0.9], gradient_clip: [null, 1, null] });
+  const [patience, momentum] = parametersOf(columns, space, { log: [], linear: [] });
+  expect([patience?.words, [...(patience?.values ?? [])]]).toEqual([["5", "none"], [0, 1, 0]]);
+  expect([...(momentum?.values ?? [])]).toEqual([NaN, 0.1, 0.9]);
 });
 
 test("the two parameters that are looked at are those that were chosen, then those that matter most", () => {
