@@ -113,6 +113,14 @@ def test_every_example_is_valid(path: Path) -> None:
         (SweepSpec if "space" in spec else JobSpec).model_validate(spec)
 
 
+@pytest.mark.parametrize("path", ["README.md", "docs/questions.md"])
+def test_what_newcomers_copy_is_valid(path: str) -> None:
+    bodies = re.findall(r"```yaml\n(.*?)```", (ROOT / path).read_text(encoding="utf-8"), flags=re.DOTALL)
+    assert bodies
+    for body in map(yaml.safe_load, bodies):
+        (SweepSpec if "base" in body else JobSpec).model_validate(body)
+
+
 def test_the_page_of_sweeps_has_every_field_method_and_halving() -> None:
     listed = {name for row in rows(page("sweeps.md")) for name in codes(row[0])}
     methods = get_args(SweepSpec.model_fields["method"].annotation)
