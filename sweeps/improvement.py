@@ -18,6 +18,7 @@ from spec.halving import score_of
 from spec.improvement import MOST_SEEDS, ChangeView
 from spec.job import JobSpec
 from spec.monitors import LOWER_IS_BETTER, SPLITS, Monitor, figure, is_share, measure_of, percent
+from spec.p_values import p_text
 
 from .counted import LEAST_ROWS, counted_by_class, rows_of
 from .statistics import CONFIDENCE, Comparison, band, compare
@@ -193,4 +194,4 @@ def _range(change: ChangeView, objective: Monitor) -> str:
 
 
 def _p(p: float | None) -> str:
-    return "" if p is None else "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
+    return "" if p is None else "p < 0.001" if p < 0.001 else f"p = {p_text(p)}"

@@ -6,6 +6,7 @@ import typer
 from rich.table import Table
 
 from spec.improvement import ChangeView, ImprovementView
+from spec.p_values import p_text
 from spec.states import SweepState
 
 from ..client import Api
@@ -56,6 +57,6 @@ def _cells(change: ChangeView, objective: str) -> list[str]:
         metric(objective, change.mean),
         DASH if change.low is None or change.high is None else interval(objective, change.low, change.high),
         sign + metric(objective, change.difference),
-        DASH if change.p is None else f"{change.p:.2g}",
+        DASH if change.p is None else p_text(change.p),
     ]
     return [change.change, *numbers, "yes" if change.helps else ""]

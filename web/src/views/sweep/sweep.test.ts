@@ -231,4 +231,5 @@ test("a configuration is worse, equal or not decided", () => {
   expect([text(null), text(0.01), text(0.06), text(1, 0), text(0.06, 0.1, 1), text(0.06, 0.1, 3)]).toEqual([
     "–", "worse", "not decided", "equal", "1 more seed needed", "3 more seeds needed",
   ]);
+  expect(verdictOf({ number: 1, difference: 0.1, p: 0.0496, more_needed: null }).title).toContain("p = 0.0496,");
 });
