@@ -2,12 +2,13 @@
 
 Outputs are feature-major, [members, outputs, batch]. A loss answers [members, batch]; its mean over the batch is
 PyTorch's loss with reduction="mean". What else is known of a loss stands in `spec/losses.py`.
+
+A new loss is one class there and one function here, which `@criterion.register` finds by that class.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, TypeVar
+from functools import partial, singledispatch
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - the field's name for it
@@ -33,55 +34,47 @@ from spec.losses import (
 from .gradients import gradients
 from .layers import ACTIVATIONS, by_vectors
 
-Some = TypeVar("Some", bound=LossSpec)
-Criterion = Callable[[Tensor, Tensor, Tensor | None, Some], Tensor]
-"""(outputs [members, outputs, batch], targets, label smoothing [members, 1] or None, settings) -> [members, batch]."""
-
-CRITERIA: dict[type[LossSpec], Criterion[Any]] = {}
-"""The function of each loss."""
-
 _exp = by_vectors(torch.exp)
 _log_sigmoid = by_vectors(F.logsigmoid)
 
 
-def computes(loss: type[Some]) -> Callable[[Criterion[Some]], Criterion[Some]]:
-    """Make the decorated function that of `loss`."""
+@singledispatch
+def criterion(loss: LossSpec, z: Tensor, y: Tensor, smoothing: Tensor | None) -> Tensor:
+    """The loss of each row, [members, batch], of outputs z [members, outputs, batch] and targets y.
 
-    def register(criterion: Criterion[Some]) -> Criterion[Some]:
-        CRITERIA[loss] = criterion
-        return criterion
-
-    return register
+    `smoothing` is label smoothing [members, 1], if any member has some.
+    """
+    raise NotImplementedError(f"trainer/losses.py has no function for {type(loss).__name__}.")
 
 
-@computes(Mse)
-def mse(z: Tensor, y: Tensor, _: Tensor | None, loss: Mse) -> Tensor:
+@criterion.register
+def _mse(loss: Mse, z: Tensor, y: Tensor, _: Tensor | None) -> Tensor:
     """Mean of (z - y)^2 over the outputs."""
     return (z - y).square().mean(dim=1)
 
 
-@computes(Mae)
-def mae(z: Tensor, y: Tensor, _: Tensor | None, loss: Mae) -> Tensor:
+@criterion.register
+def _mae(loss: Mae, z: Tensor, y: Tensor, _: Tensor | None) -> Tensor:
     """Mean of |z - y| over the outputs."""
     return (z - y).abs().mean(dim=1)
 
 
-@computes(Huber)
-def huber(z: Tensor, y: Tensor, _: Tensor | None, loss: Huber) -> Tensor:
+@criterion.register
+def _huber(loss: Huber, z: Tensor, y: Tensor, _: Tensor | None) -> Tensor:
     """With e = |z - y|: e^2 / 2 where e < delta, else delta (e - delta / 2); mean over the outputs."""
     return F.huber_loss(z, y, reduction="none", delta=loss.delta).mean(dim=1)
 
 
-@computes(BinaryCrossEntropy)
-def binary_cross_entropy(z: Tensor, y: Tensor, smoothing: Tensor | None, loss: BinaryCrossEntropy) -> Tensor:
+@criterion.register
+def _binary_cross_entropy(loss: BinaryCrossEntropy, z: Tensor, y: Tensor, smoothing: Tensor | None) -> Tensor:
     """-y log p - (1 - y) log(1 - p) with p = sigmoid(z), from logits; smoothing moves targets towards 1/2."""
     if smoothing is not None:
         y = y * (1.0 - smoothing.unsqueeze(2)) + 0.5 * smoothing.unsqueeze(2)
     return ((1.0 - y) * z - _log_sigmoid(z)).mean(dim=1)
 
 
-@computes(CrossEntropy)
-def cross_entropy(z: Tensor, y: Tensor, smoothing: Tensor | None, loss: CrossEntropy) -> Tensor:
+@criterion.register
+def _cross_entropy(loss: CrossEntropy, z: Tensor, y: Tensor, smoothing: Tensor | None) -> Tensor:
     """-log p of the right class, p = softmax(z); smoothing spreads its share of the target over all classes."""
     if smoothing is None:
         return F.cross_entropy(z, y, reduction="none")
@@ -90,8 +83,8 @@ def cross_entropy(z: Tensor, y: Tensor, smoothing: Tensor | None, loss: CrossEnt
     return (1.0 - smoothing) * right - smoothing * log_p.mean(dim=1)
 
 
-@computes(Focal)
-def focal(z: Tensor, y: Tensor, _: Tensor | None, loss: Focal) -> Tensor:
+@criterion.register
+def _focal(loss: Focal, z: Tensor, y: Tensor, _: Tensor | None) -> Tensor:
     """-(1 - p)^gamma log p of the right class, p = softmax(z)."""
     log_p = -F.cross_entropy(z, y, reduction="none")
     # 1 - p from log p loses no digits; a floor keeps the derivative of its power finite where p is 1.
@@ -99,16 +92,16 @@ def focal(z: Tensor, y: Tensor, _: Tensor | None, loss: Focal) -> Tensor:
     return -by_vectors(partial(torch.pow, exponent=loss.gamma))(wrong) * log_p
 
 
-@computes(Hinge)
-def hinge(z: Tensor, y: Tensor, _: Tensor | None, loss: Hinge) -> Tensor:
+@criterion.register
+def _hinge(loss: Hinge, z: Tensor, y: Tensor, _: Tensor | None) -> Tensor:
     """Sum over the wrong classes of max(0, 1 - z_right + z_wrong), divided by the number of classes."""
     right = z.gather(1, y.unsqueeze(1))
     margins = (1.0 - right + z).clamp_min(0.0)
     return (margins.sum(dim=1) - 1.0) / z.shape[1]  # the right class itself adds a margin of exactly 1
 
 
-@computes(PoissonNll)
-def poisson_nll(z: Tensor, y: Tensor, _: Tensor | None, loss: PoissonNll) -> Tensor:
+@criterion.register
+def _poisson_nll(loss: PoissonNll, z: Tensor, y: Tensor, _: Tensor | None) -> Tensor:
     """exp(z) - y z, z being the logarithm of the rate; mean over the outputs."""
     return (_exp(z) - y * z).mean(dim=1)
 
@@ -191,7 +184,7 @@ class Objective:
         """The loss of each row: [members, batch]. `y` is [members, batch] or [members, batch, outputs]."""
         if not self.takes_class_indices:
             y = y.transpose(1, 2)
-        return CRITERIA[type(self.loss_spec)](self.outputs(z), y, smoothing, self.loss_spec)
+        return criterion(self.loss_spec, self.outputs(z), y, smoothing)
 
     def loss_and_gradient(
         self, z: Tensor, y: Tensor, smoothing: Tensor | None, share: float | Tensor, by_class: Tensor | None = None

@@ -24,7 +24,7 @@ from spec.losses import (
 )
 from tests.examples import examples
 from trainer.layers import ACTIVATIONS
-from trainer.losses import CRITERIA
+from trainer.losses import criterion
 
 MEMBERS, OUTPUTS, BATCH = 3, 4, 5
 
@@ -78,10 +78,6 @@ def drawn(seed: int, dtype: torch.dtype, scale: float = 3.0) -> Tensor:
     return scale * torch.randn(MEMBERS, OUTPUTS, BATCH, dtype=dtype, generator=generator)
 
 
-def criterion(loss: LossSpec, z: Tensor, y: Tensor, smoothing: Tensor | None = None) -> Tensor:
-    return CRITERIA[type(loss)](z, y, smoothing, loss)
-
-
 def targets(loss: LossSpec, seed: int, dtype: torch.dtype) -> Tensor:
     generator = torch.Generator().manual_seed(seed + 1)
     if loss.traits.takes_class_indices:
@@ -106,7 +102,7 @@ def test_a_loss_is_pytorchs_own_for_each_member(
     dtype, tolerance = precision
     z, y = drawn(seed, dtype), targets(loss, seed, dtype)
     for member in range(MEMBERS):
-        ours = value_and_gradient(lambda z: criterion(loss, z, y).mean(dim=1)[member], z)  # noqa: B023
+        ours = value_and_gradient(lambda z: criterion(loss, z, y, None).mean(dim=1)[member], z)  # noqa: B023
         label = y[member] if y.dim() == 2 else y[member].T
         theirs = value_and_gradient(lambda z: module(z[member].T, label), z)  # noqa: B023
         for mine, wanted in zip(ours, theirs, strict=True):
@@ -139,13 +135,14 @@ def test_an_activation_is_pytorchs_own(activation: Activation, seed: int, precis
 
 
 def test_every_loss_and_activation_of_the_spec_has_its_row() -> None:
-    assert set(CRITERIA) == set(LOSSES) == {type(loss) for loss, _ in CLASSES}
+    assert set(LOSSES) == {type(loss) for loss, _ in CLASSES}
+    assert set(LOSSES) <= set(criterion.registry)
     assert set(ACTIVATIONS) == set(Activation)
 
 
 def test_a_row_that_is_certain_has_a_finite_focal_gradient() -> None:
     z = torch.tensor([[[80.0], [-80.0]]], requires_grad=True)
-    loss = criterion(Focal(gamma=0.5), z, torch.tensor([[0]]))
+    loss = criterion(Focal(gamma=0.5), z, torch.tensor([[0]]), None)
     (gradient,) = torch.autograd.grad(loss.sum(), z)
     assert torch.isfinite(loss).all()
     assert torch.isfinite(gradient).all()
@@ -157,7 +154,7 @@ def test_the_loss_of_a_network_that_knows_only_shares_is_the_least_of_one_answer
     shares = torch.tensor([0.7, *[0.3 / (classes - 1)] * (classes - 1)], dtype=torch.float64)
     z = torch.zeros(801, classes, classes, dtype=torch.float64)
     z[:, 0] = torch.linspace(0.0, 8.0, 801, dtype=torch.float64).unsqueeze(1)
-    losses = CRITERIA[type(loss)](z, torch.arange(classes).expand(801, classes), None, loss) @ shares
+    losses = criterion(loss, z, torch.arange(classes).expand(801, classes), None) @ shares
     assert loss.of_shares(shares.tolist()) == pytest.approx(losses.min().item(), rel=1e-3)
 
 
@@ -167,7 +164,7 @@ def test_the_loss_of_a_network_that_knows_only_shares_is_the_least_of_one_consta
     loss: LossSpec, shares: tuple[float, ...]
 ) -> None:
     z = torch.linspace(0.0, 1.0, 10_001, dtype=torch.float64).reshape(-1, 1, 1)
-    zero, one = (CRITERIA[type(loss)](z, torch.full_like(z, target), None, loss) for target in (0.0, 1.0))
+    zero, one = (criterion(loss, z, torch.full_like(z, target), None) for target in (0.0, 1.0))
     least = [((1.0 - share) * zero + share * one).min().item() for share in shares]
     assert loss.of_shares(shares) == pytest.approx(sum(least) / len(least), rel=1e-3)
 
@@ -191,7 +188,7 @@ def test_an_untrained_network_knows_no_more_than_how_many_classes_there_are(
 def test_the_loss_of_the_best_constant_is_that_of_normal_targets(loss: LossSpec) -> None:
     quantiles = (torch.arange(100_000, dtype=torch.float64) + 0.5) / 100_000
     y = 2.0 * torch.special.ndtri(quantiles).reshape(1, 1, -1)
-    mean = CRITERIA[type(loss)](torch.zeros_like(y), y, None, loss).mean().item()
+    mean = criterion(loss, torch.zeros_like(y), y, None).mean().item()
     assert loss.of_normal(2.0) == pytest.approx(mean, rel=1e-3)
 
 
@@ -199,5 +196,5 @@ def test_the_loss_of_the_best_constant_is_that_of_normal_targets(loss: LossSpec)
 def test_the_loss_of_the_best_constant_is_known_of_numbers(loss: LossSpec) -> None:
     y = torch.tensor([0.0, 1.0, 1.5, 2.0, 30.0], dtype=torch.float64).reshape(1, 1, -1)
     constants = torch.linspace(0.0, 10.0, 2001, dtype=torch.float64)
-    least = min(CRITERIA[type(loss)](torch.full_like(y, c), y, None, loss).mean().item() for c in constants.tolist())
+    least = min(criterion(loss, torch.full_like(y, c), y, None).mean().item() for c in constants.tolist())
     assert loss.of_numbers(y.flatten().tolist()) == pytest.approx(least, rel=0.05)
