@@ -15,7 +15,7 @@ from spec.job import JobSpec
 from spec.states import FINISHED, FailureReason, JobStatus, SweepState
 from spec.sweep import SweepSpec
 from spec.validation_errors import sentences
-from spec.verdict import Verdict, judge
+from spec.verdict import Verdict
 from store.errors import IllegalTransitionError
 from store.jobs import JobStore
 from store.records import JobRecord
@@ -50,7 +50,7 @@ class Improvements:
         known = self.sweeps.improving(job.id)
         if known is not None and known.improves_with(wanted.seeds):
             return known, False
-        verdict = judge(job.spec, self.jobs.curve(job.id), job.failure_reason, cut_short=job.cut_short)
+        verdict = job.verdict(self.jobs.curve(job.id))
         spec = _sweep_of(job.spec, None if verdict is None else verdict.suggestion, wanted.seeds)
         demand_quota(self.sweeps, spec, job.owner)
         self.space.demand()

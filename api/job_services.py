@@ -9,7 +9,6 @@ from typing import BinaryIO
 from spec.job import JobSpec
 from spec.states import FINISHED, JobStatus
 from spec.submission_warnings import warnings_of
-from spec.verdict import judge
 from spec.views import JobView, ListedJob
 from store.access import Asker
 from store.control import JobControl
@@ -77,9 +76,7 @@ class JobServices:
     def full(self, job: JobRecord) -> JobView:
         """The job with its place in the queue while it waits, and its verdict when it has ended."""
         place = self._place(job) if job.status is JobStatus.queued else None
-        verdict = None
-        if job.status in FINISHED:
-            verdict = judge(job.spec, self.store.curve(job.id), job.failure_reason, cut_short=job.cut_short)
+        verdict = job.verdict(self.store.curve(job.id)) if job.status in FINISHED else None
         tried = self.improvements.tried(job, verdict)
         return job_view(job, self.mlflow_url, place=place, verdict=tried)
 

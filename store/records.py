@@ -16,6 +16,7 @@ from spec.halving import BracketOrder
 from spec.job import JobSpec
 from spec.listed import ListedSpec, without_rows
 from spec.states import FailureReason, JobStatus, StopReason, SweepState
+from spec.verdict import Verdict, judge
 from spec.views import Curve, Metrics
 
 from .checkpoints import CheckpointRecord
@@ -70,10 +71,11 @@ class JobRecord:
     finished_at: datetime | None = None
     updated_at: datetime
 
-    @property
-    def cut_short(self) -> bool:
-        """Whether its sweep or its owner ended it, and not what its curve shows."""
-        return self.stop_reason is StopReason.pruned or self.status is JobStatus.cancelled
+    def verdict(self, curve: Curve) -> Verdict | None:
+        """The verdict on its curve, once it has ended; None if nothing can be said."""
+        # By its sweep or its owner: its curve does not show why it ended.
+        cut_short = self.stop_reason is StopReason.pruned or self.status is JobStatus.cancelled
+        return judge(self.spec, curve, self.failure_reason, cut_short=cut_short)
 
 
 @dataclass(frozen=True)

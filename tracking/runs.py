@@ -10,7 +10,6 @@ from model.report import ClassReport, Report
 from spec.job import JobSpec
 from spec.states import JobStatus, SweepState
 from spec.sweep import SweepSpec
-from spec.verdict import judge
 from spec.views import Curve
 from store.mirror import Pending
 from store.records import JobRecord
@@ -154,7 +153,7 @@ def child_tags(pending: Pending) -> dict[str, str]:
 
 def verdict_tags(job: JobRecord, curve: Curve, links: Links) -> dict[str, str]:
     """The verdict on a job that has ended, and the note with its sentence; {} if there is none."""
-    verdict = judge(job.spec, curve, job.failure_reason, cut_short=job.cut_short)
+    verdict = job.verdict(curve)
     if verdict is None:
         return {}
     text = f"{note(job)}\n\n{verdict.sentence}{links.to_job(job.id)}"
