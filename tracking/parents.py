@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 
+from spec.short_ids import short
 from spec.states import SweepState
 from spec.sweep import SweepSpec
 from store.parents import ParentStore
@@ -102,7 +103,7 @@ class Parents:
 
 def parent_name(sweep: SweepRecord) -> str:
     """The name of a sweep's run, or the end of its id, as our page and the command show it."""
-    return sweep.name or f"sweep {sweep.id[-8:]}"
+    return sweep.name or f"sweep {short(sweep.id)}"
 
 
 def parent_tags(sweep: SweepRecord) -> dict[str, str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from model.report import ClassReport, Report
 from spec.job import JobSpec
+from spec.short_ids import short
 from spec.states import JobStatus, SweepState
 from spec.sweep import SweepSpec
 from spec.views import Curve
@@ -162,7 +163,7 @@ def verdict_tags(job: JobRecord, curve: Curve, links: Links) -> dict[str, str]:
 
 def run_name(job: JobRecord) -> str:
     """The name of a job's run."""
-    return job.name or job.id[-8:]
+    return job.name or short(job.id)
 
 
 def tags(job: JobRecord, links: Links) -> dict[str, str]:

@@ -13,8 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from spec.newer import NewerView
+from spec.short_ids import short_ids
 
-from ..client.words import short_ids
 from ..errors import WrongUseError
 
 Model = TypeVar("Model", bound=BaseModel)

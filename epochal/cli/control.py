@@ -7,13 +7,14 @@ from typing import Annotated, TypeVar
 
 import typer
 
+from spec.short_ids import short
 from spec.states import JobStatus, SweepState
 from spec.sweep_views import SweepSummary
 from spec.views import JobView
 
 from ..client import Api
 from ..client.find import find_job
-from ..client.words import label, short
+from ..client.words import label
 from ..errors import AnswerError, EpochalError, WrongUseError
 from .console import Json, pair, print_json, print_model, remark
 from .help import add

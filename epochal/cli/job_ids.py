@@ -5,9 +5,11 @@ from typing import Annotated
 
 import typer
 
+from spec.short_ids import short_ids
+
 from ..client import Api
 from ..client.find import OF_NONE, find_job
-from ..client.words import label, short_ids
+from ..client.words import label
 from ..errors import EpochalError
 
 COMPLETED = 50

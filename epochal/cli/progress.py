@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 import typer
 from rich.console import Console
 
+from spec.short_ids import short
 from spec.states import JobStatus
 from spec.sweep_views import SweepView
 from spec.views import JobView
@@ -14,7 +15,6 @@ from ..client import Api
 from ..client.bars import MOST, shown
 from ..client.sweep_progress import sweep_shown
 from ..client.waiting import wait, wait_for_sweep
-from ..client.words import short
 from .console import aside, print_json, remark
 from .render import results_table, summary
 

@@ -7,10 +7,11 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from spec.short_ids import short, short_ids
 from spec.states import FINISHED, JobStatus, StopReason
 from spec.views import EventView, JobView, Metrics
 
-from ..client.words import DASH, label, metrics_text, number, short, short_ids
+from ..client.words import DASH, label, metrics_text, number
 from .figures import duration, of_rows, one_line, score
 
 COLOURS: Mapping[str, str] = {

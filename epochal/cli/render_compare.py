@@ -6,9 +6,10 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+from spec.short_ids import short_ids
 from spec.views import Curve, JobView
 
-from ..client.words import DASH, label, metric, short_ids
+from ..client.words import DASH, label, metric
 from .figures import sparkline
 from .render import status_text
 

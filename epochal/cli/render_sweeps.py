@@ -8,13 +8,14 @@ from rich.table import Table
 from rich.text import Text
 
 from spec.halvings import Population
+from spec.short_ids import short, short_ids
 from spec.space import Integers, LogUniform, Parameter, Uniform
 from spec.states import SweepState, TrialState
 from spec.sweep import Budget
 from spec.sweep_views import PopulationView, SweepCheck, SweepSummary, SweepView
 
 from ..client.sweep_progress import ended_trials, out_of, value_text, whole
-from ..client.words import DASH, interval, metric, short, short_ids
+from ..client.words import DASH, interval, metric
 from .figures import duration, one_line
 
 SHOWN = 8

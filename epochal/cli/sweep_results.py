@@ -11,12 +11,13 @@ import typer
 from rich.table import Table
 
 from spec.ensemble import EnsembleView
+from spec.short_ids import short
 from spec.sweep_views import TrialView
 
 from ..client import Api
 from ..client.find import find_sweep
 from ..client.sweep_progress import value_text
-from ..client.words import metric, short
+from ..client.words import metric
 from .console import Json, print_json, print_model, screen
 from .models import Output, RowsFile, WithInput, answer_predictions, json_rows, predicted
 from .progress import follow_sweep

@@ -12,6 +12,7 @@ import typer
 
 from spec import specfile
 from spec.newer import NewerView
+from spec.short_ids import short
 from spec.states import SweepState
 from spec.sweep import SweepSpec
 from spec.sweep_views import SweepCheck, SweepView
@@ -20,7 +21,6 @@ from ..client import Api
 from ..client.find import find_sweep
 from ..client.sweep_progress import out_of
 from ..client.sweep_routes import parse_sweep
-from ..client.words import short
 from ..errors import WrongUseError
 from .console import (
     Ids,

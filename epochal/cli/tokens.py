@@ -9,9 +9,10 @@ from typing import Annotated
 import typer
 
 from spec.access import TokenView
+from spec.short_ids import short
 
 from ..client import Api
-from ..client.words import DASH, short
+from ..client.words import DASH
 from ..errors import EpochalError, WrongUseError
 from ..stack.services import python
 from .console import Json, listed_ids, print_list, print_result

@@ -9,10 +9,11 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from spec.short_ids import short
 from spec.states import FINISHED, JobStatus, StopReason
 from spec.views import JobView
 
-from .words import label, number, short
+from .words import label, number
 
 MOST = 16
 """Most jobs with a bar each; more share one bar."""

@@ -16,6 +16,7 @@ from spec.counterfactuals import SEEDS
 from spec.dataset import BUILTIN
 from spec.improvement import ImprovementView
 from spec.job import JobSpec
+from spec.short_ids import short
 from spec.specfile import BadSpecFileError
 from spec.states import JobStatus, SweepState
 from spec.sweep import SweepSpec
@@ -36,7 +37,6 @@ from .sweep_routes import sweep_body
 from .transport import Body
 from .uploads import OnProgress
 from .waiting import wait, wait_for_improvement
-from .words import short
 
 State = TypeVar("State", JobStatus, SweepState)
 Spec = JobSpec | Body | str | Path

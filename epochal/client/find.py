@@ -9,12 +9,13 @@ from itertools import chain, islice
 from spec.dataset import BUILTIN, DATASET_ID
 from spec.meant import did_you_mean
 from spec.newer import NewerView
+from spec.short_ids import short_ids
 from spec.sweep_views import SweepSummary
 from spec.views import JobView
 
 from ..errors import AmbiguousError, NotFoundError
 from .api import Api
-from .words import label, short_ids
+from .words import label
 
 CANDIDATES = 10
 """Most jobs or sweeps that are listed when several fit."""

@@ -11,6 +11,7 @@ from spec.improvement import ImprovementView
 from spec.job import JobSpec
 from spec.listed import ListedSpec
 from spec.replay import ReplayView
+from spec.short_ids import short
 from spec.states import FINISHED, JobStatus
 from spec.verdict import Verdict
 from spec.views import Best, EventView, Failure, JobView, ListedJob, Metrics, ModelFormat, Progress
@@ -20,7 +21,7 @@ from .curve import Curve
 from .fields import name_of_copy, spec_with
 from .predictions import Predictions, predict
 from .transport import Update
-from .words import html_table, job_facts, label, metrics_text, short
+from .words import html_table, job_facts, label, metrics_text
 
 if TYPE_CHECKING:
     from .client import Client

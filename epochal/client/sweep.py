@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from spec.ensemble import EnsembleView
 from spec.monitors import LOWER_IS_BETTER
 from spec.replay import ReplayView
+from spec.short_ids import short
 from spec.states import SweepState, TrialState
 from spec.sweep_views import Standing, SweepSummary, SweepView, TrialView
 
@@ -19,7 +20,7 @@ from .job import Job
 from .predictions import Predictions, predict
 from .sweep_progress import sweep_shown
 from .waiting import wait_for_sweep
-from .words import html_table, interval, metric, short
+from .words import html_table, interval, metric
 
 if TYPE_CHECKING:
     import pandas as pd

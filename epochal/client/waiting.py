@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from spec.improvement import ImprovementView
+from spec.short_ids import short
 from spec.states import FINISHED
 from spec.sweep_views import SweepView
 from spec.views import JobView
@@ -13,7 +14,6 @@ from spec.views import JobView
 from ..errors import BusyError, NotEndedError, ServerUnreachableError
 from .api import Api
 from .transport import STREAM_PATIENCE_S
-from .words import short
 
 POLL_EVERY_S = 0.3
 POLLED_AT_ONCE = 50

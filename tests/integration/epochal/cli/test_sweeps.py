@@ -14,7 +14,7 @@ from epochal.cli import progress
 from epochal.cli.job_ids import complete
 from epochal.client import Api
 from epochal.client.waiting import wait_for_sweep
-from epochal.client.words import SHORT
+from spec.short_ids import SHORT
 from spec.sweep_views import SweepView
 from tests.integration.api.sweeping import asked, finished, proposed, train
 from tests.integration.api.test_sweeps import finished_with_lost_jobs
