@@ -9,6 +9,7 @@ GPU each batch is found by a counter that lies on the device, so that its work c
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -105,6 +106,14 @@ class TrainingRows:
 
     def _rows(self, begin: int, end: int) -> int:
         return min(end * self.batch, self.count) - begin * self.batch
+
+    @cached_property
+    def batch_shares(self) -> Tensor:
+        """What `Epoch.losses` are multiplied by for an epoch's mean: [batches]; where rows have weights, [members, 1]."""
+        if self._weights is not None:
+            return 1.0 / self._weights.sum(dim=1, keepdim=True)
+        rows = [self.place(number).rows for number in range(self.batches)]
+        return torch.tensor(rows, device=self.x.device, dtype=self.x.dtype) / self.count
 
     def steps(self, numbers: range) -> int:
         """How many steps these batches complete."""

@@ -55,11 +55,6 @@ class Layout:
     """The weights of classes [rows, classes], if rows are weighted and targets are classes."""
     optimizer: Optimizer
     loader: BatchLoader
-    batch_shares: Tensor
-    """What `Epoch.losses` are multiplied by for an epoch's mean loss: the share of each batch's rows, [batches].
-
-    The last may be small. Where rows have weights, 1 / the sum of all, [rows, 1].
-    """
     runner: Eager | Graphs
 
     def rows_of(self, members: Collection[Member]) -> Tensor:
@@ -91,7 +86,6 @@ def lay_out(
         per_step=setup.spec.gradient_accumulation,
         weights=train.weights,
     )
-    sizes = torch.tensor([data.place(number).rows for number in range(data.batches)], device=setup.device)
     weights = setup.network.weights(state["weights"], state["running"])
     weights = Weights({name: view.detach().requires_grad_() for name, view in weights.arrays.items()}, weights.running)
     augmentation = Augmentation(specs, setup.info.image, setup.device)
@@ -118,8 +112,5 @@ def lay_out(
         by_class=None if weighting is None else weighting.by_class,
         optimizer=optimizer,
         loader=loader(member_of, data, epoch, augmentation, dropout, optimizer, setup.sharding),
-        batch_shares=sizes.to(setup.dtype) / count
-        if train.weights is None
-        else 1.0 / train.weights.sum(dim=1, keepdim=True),
         runner=Graphs() if setup.on_gpu and not setup.sharding.distributed else Eager(),
     )

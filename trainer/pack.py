@@ -232,18 +232,18 @@ class Pack:
 
     def end_epoch(self) -> list[Measured]:
         """Measure each member: its metrics by name, and the norm of the epoch's mean gradient."""
-        setup, layout = self.setup, self.layout
+        setup, layout, rows = self.setup, self.layout, self.layout.loader.rows
         measured: dict[str, Tensor] = {}
         if setup.spec.train_metrics == "exact":
             measured |= evaluate(setup, layout.train, layout.weights, layout.split_of)
         else:
-            measured["train_loss"] = (setup.sharding.sum(layout.epoch.losses) * layout.batch_shares).sum(dim=1)
+            measured["train_loss"] = (setup.sharding.sum(layout.epoch.losses) * rows.batch_shares).sum(dim=1)
         if layout.validation.x.shape[1]:
             measured |= evaluate(setup, layout.validation, layout.weights, layout.split_of)
         if layout.epoch.gradients is not None:
             norms = torch.linalg.vector_norm(layout.epoch.gradients, dim=1)
             is_plain = layout.train.weights is None
-            measured["gradient"] = norms / layout.loader.rows.count if is_plain else norms * layout.batch_shares[:, 0]
+            measured["gradient"] = norms / rows.count if is_plain else norms * rows.batch_shares[:, 0]
         table = torch.stack([values.double() for values in measured.values()], dim=1).tolist()  # the epoch's one sync
         return [
             _measured(
