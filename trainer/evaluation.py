@@ -45,7 +45,6 @@ def evaluate(setup: Setup, part: Part, weights: Weights, which: Tensor | None) -
         which=which,
         sharding=setup.sharding,
         at_a_time=at_a_time,
-        dtype=setup.dtype,
     )
 
 

@@ -218,14 +218,13 @@ def measure(
     which: Tensor | None,
     sharding: Sharding,
     at_a_time: int,
-    dtype: torch.dtype,
 ) -> dict[str, Tensor]:
     """The mean loss and the metrics of each member on a part, [members] each; each name begins with the part's.
 
     `which` is each member's split, if there are several; `at_a_time` rows are computed at a time.
     """
     rows = part.x.shape[1]
-    losses = torch.zeros(members, rows, device=part.x.device, dtype=dtype)
+    losses = part.x.new_zeros(members, rows)
     held = {"losses": losses} | ({} if part.metrics is None else part.metrics.blank(losses))
     own = sharding.shard(rows)
     for first in range(own.start, own.stop, at_a_time):
@@ -242,7 +241,7 @@ def measure(
         if members == 1:  # with a padding row: a sum over the rows of one member may be computed in another way
             held = {name: values.repeat(2, *([1] * (values.dim() - 1))) for name, values in held.items()}
             which = None if which is None else which.repeat(2)
-        found |= {name: values[:members] for name, values in part.metrics.measure(held, dtype, which).items()}
+        found |= {name: values[:members] for name, values in part.metrics.measure(held, losses.dtype, which).items()}
     return {f"{part.name}_{name}": values for name, values in found.items()}
 
 

@@ -42,7 +42,6 @@ def measured(part: Part, z: torch.Tensor, objective: Objective, which: torch.Ten
         which=which,
         sharding=SINGLE_PROCESS,
         at_a_time=7,
-        dtype=torch.float64,
     )
     assert all(values.shape == (MEMBERS,) for values in found.values())
     return found
@@ -65,7 +64,7 @@ def test_classes_are_measured_as_scikit_learn_measures_them(
     y = torch.from_numpy(right)
     part = Part(
         "val",
-        torch.zeros(2, ROWS, 1),
+        torch.zeros(2, ROWS, 1, dtype=torch.float64),
         objective.targets(y, torch.float64),
         ClassMetrics(y, classes, full=True),
     )
@@ -102,7 +101,7 @@ def test_numbers_are_measured_as_scikit_learn_measures_them_in_the_targets_units
     names = [f"t{place}" for place in range(outputs)]
     regression = RegressionMetrics(torch.from_numpy(y), torch.from_numpy(deviation), names)
     which = torch.tensor([1, 0, 1])
-    part = Part("val", torch.zeros(2, ROWS, 1), torch.from_numpy(y), regression)
+    part = Part("val", torch.zeros(2, ROWS, 1, dtype=torch.float64), torch.from_numpy(y), regression)
     found = measured(part, torch.from_numpy(z), objective, which)
     for member, split in enumerate(which.tolist()):
         truth, predicted = y[split] * deviation[split], z[member].T * deviation[split]
