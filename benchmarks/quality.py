@@ -133,7 +133,7 @@ def ours(specs: Sequence[JobSpec]) -> list[float]:
 def _score(job: JobSpec, metrics: dict[str, float]) -> float:
     if "val_accuracy" in metrics:
         return metrics["val_accuracy"]
-    return 1.0 - metrics["val_loss"] / float(rows(job).val_y.double().var(correction=0))
+    return 1.0 - metrics["val_loss"] / float(rows(job).y["val"].double().var(correction=0))
 
 
 def theirs(specs: Sequence[JobSpec]) -> list[float]:
@@ -155,7 +155,9 @@ def theirs(specs: Sequence[JobSpec]) -> list[float]:
             n_iter_no_change=job.epochs + 1,
             random_state=job.seed,
         )
-        x, y, val_x, val_y = (values.numpy() for values in (part.x, part.y, part.val_x, part.val_y))
+        x, y, val_x, val_y = (
+            values.numpy() for values in (part.x["train"], part.y["train"], part.x["val"], part.y["val"])
+        )
         flat = isinstance(job.loss, Mse)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # it trains the given number of epochs, as intended

@@ -42,9 +42,11 @@ def export(task: Task, file: Path) -> int:
     assert job.info is not None
     rows = split(job, job.info, torch.device("cpu"), torch.float32)
     outputs = job.info.classes or 1
-    made = Parts(rows.x, rows.y, rows.val_x, rows.val_y, rows.test_x, rows.test_y, outputs)
+    made = Parts(
+        rows.x["train"], rows.y["train"], rows.x["val"], rows.y["val"], rows.x["test"], rows.y["test"], outputs
+    )
     torch.save(asdict(made), file)
-    return -(-len(rows.x) // task.batch)
+    return -(-len(rows.x["train"]) // task.batch)
 
 
 def base(task: Task) -> dict[str, Any]:

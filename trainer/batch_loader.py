@@ -109,7 +109,7 @@ class TrainingRows:
 
     @cached_property
     def batch_shares(self) -> Tensor:
-        """What `Epoch.losses` are multiplied by for an epoch's mean: [batches]; where rows have weights, [members, 1]."""
+        """What `Epoch.losses` are multiplied by for an epoch's mean: [batches]; with weights of rows [members, 1]."""
         if self._weights is not None:
             return 1.0 / self._weights.sum(dim=1, keepdim=True)
         rows = [self.place(number).rows for number in range(self.batches)]

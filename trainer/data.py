@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -24,38 +24,30 @@ from .rows import Rows, divided
 
 Array = npt.NDArray[np.float64]
 PartName = Literal["train", "val", "test"]
+PARTS: tuple[PartName, ...] = get_args(PartName)
 
 
 @dataclass(frozen=True)
 class Split:
     """One division of the rows into training, validation and test, preprocessed by statistics of its training part."""
 
-    x: Tensor
-    """[train rows, features]"""
-    y: Tensor
-    """[train rows, outputs] numbers, or [train rows] class numbers"""
-    val_x: Tensor
-    val_y: Tensor
-    test_x: Tensor
-    test_y: Tensor
-    preprocessing: Preprocessing
+    x: Mapping[PartName, Tensor]
+    """[rows, features] of each part."""
+    y: Mapping[PartName, Tensor]
+    """[rows, outputs] numbers, or [rows] class numbers."""
     weights: Mapping[PartName, Tensor]
     """The weight of each row of a part, [rows]; the largest is from 1/2 to 1, unless all are 0."""
-
-    def part(self, name: PartName) -> tuple[Tensor, Tensor]:
-        """Rows and targets of one part."""
-        return {"train": (self.x, self.y), "val": (self.val_x, self.val_y), "test": (self.test_x, self.test_y)}[name]
+    preprocessing: Preprocessing
 
     @property
     def shown(self) -> PartName:
         """The part that pictures are of: the validation rows, if there are any."""
-        return "val" if len(self.val_x) else "train"
+        return "val" if len(self.x["val"]) else "train"
 
     @cached_property
     def shown_numbers(self) -> tuple[Array, npt.NDArray[Any]]:
         """Rows and targets of that part in NumPy."""
-        x, y = self.part(self.shown)
-        return x.double().cpu().numpy(), y.cpu().numpy()
+        return self.x[self.shown].double().cpu().numpy(), self.y[self.shown].cpu().numpy()
 
 
 def split(
@@ -71,7 +63,8 @@ def split(
     `table` is the file of a data set that was uploaded, `learned` the preprocessing of the network that the job begins
     with: what another job has learned from its own training rows.
     """
-    rows, y, (train, validation, test) = divided(spec, info, table)
+    rows, y, division = divided(spec, info, table)
+    parts, train = dict(zip(PARTS, division, strict=True)), division[0]
     if reason := batch_norm_fault(spec, len(train)):  # by group and by time, the rows are counted only here
         raise BadDataError(f"batch_size: {reason}.")
     numbers, schema, by_channel = rows.x, _schema(rows, info), spec.augmentation.acts
@@ -100,18 +93,10 @@ def split(
         return torch.from_numpy(np.ascontiguousarray(values)).to(device=device, dtype=kind)
 
     return Split(
-        x=placed(x[train], dtype),
-        y=placed(y[train], number),
-        val_x=placed(x[validation], dtype),
-        val_y=placed(y[validation], number),
-        test_x=placed(x[test], dtype),
-        test_y=placed(y[test], number),
+        x={name: placed(x[part], dtype) for name, part in parts.items()},
+        y={name: placed(y[part], number) for name, part in parts.items()},
+        weights={name: placed(_near_one(weights[part]), dtype) for name, part in parts.items()},
         preprocessing=preprocessing,
-        weights={
-            "train": placed(_near_one(weights[train]), dtype),
-            "val": placed(_near_one(weights[validation]), dtype),
-            "test": placed(_near_one(weights[test]), dtype),
-        },
     )
 
 

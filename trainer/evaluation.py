@@ -56,7 +56,7 @@ def rows_on_gpu(spec: JobSpec, info: DatasetInfo, members: int) -> int:
 
 def part_of(setup: Setup, name: PartName, splits: Sequence[Split], weighting: Weighting | None = None) -> Part:
     """A part of these splits, and what is measured of it: all metrics, and a few of training rows."""
-    x, y = (torch.stack(same) for same in zip(*(one.part(name) for one in splits), strict=True))
+    x, y = torch.stack([one.x[name] for one in splits]), torch.stack([one.y[name] for one in splits])
     full = name != "train"
     metrics: PartMetrics | None = None
     if setup.info.targets is Targets.classes:

@@ -42,12 +42,12 @@ class Padding:
             return cls(DETERMINISTIC_MEMBERS * copies if setup.spec.deterministic else 2, copies)
         if setup.sharding.distributed or batch_flop(setup.spec, setup.info) < HEAVY_BATCH_FLOP:
             return cls(2, 1)
-        train, validation = len(split.x), len(split.val_x)
+        train, validation = len(split.x["train"]), len(split.x["val"])
         invariant = is_batch_invariant(
             setup.network,
             setup.objective,
-            split.x.unsqueeze(0),
-            setup.objective.targets(split.y, setup.dtype).unsqueeze(0),
+            split.x["train"].unsqueeze(0),
+            setup.objective.targets(split.y["train"], setup.dtype).unsqueeze(0),
             steps=_sizes(train, full_batch(setup.spec, train)),
             evaluations=_sizes(train, EVALUATION_ROWS) | _sizes(validation, EVALUATION_ROWS),
             casting=setup.casting,

@@ -52,7 +52,7 @@ class Result:
 
 def results(setup: Setup, layout: Layout, padding: Padding, members: Sequence[Member]) -> list[Result]:
     """The results of members that are done, by the weights of their best epoch or of their last."""
-    rows = max((len(split.val_x) + len(split.test_x) for split in layout.splits.values()), default=0)
+    rows = max((len(split.x["val"]) + len(split.x["test"]) for split in layout.splits.values()), default=0)
     together = max(RESULT_NUMBERS // (setup.outputs * max(rows, 1)), padding.least, 2)
     groups = (members[first : first + together] for first in range(0, len(members), together))
     return [result for group in groups for result in _results(setup, layout, padding, group)]
@@ -77,8 +77,8 @@ def _results(setup: Setup, layout: Layout, padding: Padding, members: Sequence[M
         model = {name: array[place].clone() for name, array in {**arrays, **statistics}.items()}
         finished = Model(member.spec, split.preprocessing, {name: array.numpy() for name, array in model.items()})
         found = Report(
-            validation=report(finished, validation[place].double().numpy(), split.val_y.cpu().numpy()),
-            test=report(finished, test[place].double().numpy(), split.test_y.cpu().numpy()),
+            validation=report(finished, validation[place].double().numpy(), split.y["val"].cpu().numpy()),
+            test=report(finished, test[place].double().numpy(), split.y["test"].cpu().numpy()),
             boundary=boundary(finished, *split.shown_numbers),
             landscape=_landscape(setup, layout, member, split) if member.spec.loss_landscape else None,
         )
@@ -131,7 +131,7 @@ def _outputs(setup: Setup, part: Part, weights: Weights, which: Tensor | None) -
 def _landscape(setup: Setup, layout: Layout, member: Member, split: Split) -> Landscape:
     """The loss around the member's finished weights, on validation rows if there are any."""
     name = split.shown
-    x, y = split.part(name)
+    x, y = split.x[name], split.y[name]
     rows = torch.linspace(0, len(x) - 1, min(len(x), LANDSCAPE_ROWS), device=setup.device).long()
     targets = setup.objective.targets(y[rows].unsqueeze(0), setup.dtype)
     weighting = Weighting.of(setup, [member.spec], [split], torch.zeros_like(rows[:1]))

@@ -48,7 +48,7 @@ class Weighting:
         weights = torch.stack([split.weights[name] for split in self.splits]).index_select(0, self.which)
         if self.by_class is None:
             return weights
-        classes = torch.stack([split.part(name)[1] for split in self.splits]).index_select(0, self.which)
+        classes = torch.stack([split.y[name] for split in self.splits]).index_select(0, self.which)
         return weights * self.by_class.gather(1, classes)
 
 
@@ -59,7 +59,7 @@ def class_weights(spec: JobSpec, split: Split) -> npt.NDArray[np.float64]:
     """
     labels = split.preprocessing.output.labels
     if spec.class_weight == "balanced":
-        counts = np.bincount(split.y.cpu().numpy(), minlength=len(labels))
+        counts = np.bincount(split.y["train"].cpu().numpy(), minlength=len(labels))
         if not counts.all():
             label = labels[int(counts.argmin())]
             raise BadDataError(f"class_weight: balanced needs training rows of each class, and {label!r} has none.")

@@ -439,7 +439,7 @@ def test_an_upload_is_divided_by_its_columns(api: Service, kind: str) -> None:
         assert spec.info is not None
         table = api.home / "files" / table_path(dataset["id"])
         divided = split(spec, spec.info, torch.device("cpu"), torch.float64, table)
-        assert (len(divided.x), len(divided.val_x), len(divided.test_x)) == rows
+        assert (len(divided.x["train"]), len(divided.x["val"]), len(divided.x["test"])) == rows
 
 
 def test_a_split_that_an_upload_has_no_column_for_is_refused(api: Service) -> None:

@@ -30,9 +30,9 @@ def test_scores_that_never_differ_are_compared_too(ours: float, good: bool) -> N
 
 def test_a_seed_has_a_split_of_its_own_and_both_see_its_rows() -> None:
     first, second = (quality.rows(spec(IRIS, seed, epochs=1)) for seed in (0, 1))
-    assert not np.array_equal(first.val_x, second.val_x)
-    assert (len(first.x), len(first.val_x)) == split_sizes(150, 0.2)[:2]
-    assert abs(float(first.x.mean())) < 1e-6
+    assert not np.array_equal(first.x["val"], second.x["val"])
+    assert (len(first.x["train"]), len(first.x["val"])) == split_sizes(150, 0.2)[:2]
+    assert abs(float(first.x["train"].mean())) < 1e-6
 
 
 @pytest.mark.parametrize("case", [IRIS, CASES[0], CASES[4]], ids=lambda case: case.dataset)
@@ -44,7 +44,7 @@ def test_both_learn(case: Case) -> None:
 
 def test_a_score_of_numbers_is_the_share_of_their_variance_that_is_told() -> None:
     job = spec(CASES[4], 0, epochs=1)
-    targets = quality.rows(job).val_y.numpy().astype(float)
+    targets = quality.rows(job).y["val"].numpy().astype(float)
     mean_squared = float(np.mean((targets - targets.mean()) ** 2))
     assert quality._score(job, {"val_loss": mean_squared}) == pytest.approx(0.0, abs=1e-6)
     assert quality._score(job, {"val_loss": 0.0}) == 1.0

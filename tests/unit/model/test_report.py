@@ -28,7 +28,7 @@ def worth(dataset: str, loss: str, seed: int = 0, **fields: object) -> tuple[Mod
         "layers.0.bias": draw.normal(size=outputs),
     }
     model = Model(spec, part.preprocessing, arrays)
-    found = report(model, model.outputs(part.val_x.numpy()), part.val_y.numpy())
+    found = report(model, model.outputs(part.x["val"].numpy()), part.y["val"].numpy())
     assert found is not None
     return model, found
 
@@ -36,7 +36,7 @@ def worth(dataset: str, loss: str, seed: int = 0, **fields: object) -> tuple[Mod
 def rows(model: Model, seed: int) -> tuple[np.ndarray, np.ndarray]:
     assert model.spec.info is not None
     part = split(model.spec, model.spec.info, CPU, torch.float64)
-    return model.outputs(part.val_x.numpy()), part.val_y.numpy()
+    return model.outputs(part.x["val"].numpy()), part.y["val"].numpy()
 
 
 @pytest.mark.parametrize("seed", range(3))

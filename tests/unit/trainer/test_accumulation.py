@@ -42,11 +42,11 @@ def trained_by_pytorch(spec: JobSpec) -> list[Tensor]:
     data, layers = split(spec, spec.info, CPU, torch.float64), network(spec)
     optimizer = torch.optim.SGD(layers.parameters(), lr=spec.learning_rate, momentum=0.9)
     for epoch in range(1, spec.epochs + 1):
-        (order,) = permutations([spec.seed], [epoch], len(data.x), CPU)
+        (order,) = permutations([spec.seed], [epoch], len(data.x["train"]), CPU)
         for rows in order.split(spec.batch_size * spec.gradient_accumulation):
             optimizer.zero_grad()
             for batch in rows.split(spec.batch_size):
-                loss = nn.functional.cross_entropy(layers(data.x[batch]), data.y[batch])
+                loss = nn.functional.cross_entropy(layers(data.x["train"][batch]), data.y["train"][batch])
                 (loss * len(batch) / len(rows)).backward()  # type: ignore[no-untyped-call]
             optimizer.step()
     return [parameter.detach() for parameter in layers.parameters()]

@@ -99,21 +99,21 @@ def test_the_truth_table_of_xor() -> None:
 
 def test_each_class_keeps_its_share_of_both_splits() -> None:
     parts = divided(dataset="iris")
-    assert np.bincount(parts.y.numpy()).tolist() == [40, 40, 40]
-    assert np.bincount(parts.val_y.numpy()).tolist() == [10, 10, 10]
+    assert np.bincount(parts.y["train"].numpy()).tolist() == [40, 40, 40]
+    assert np.bincount(parts.y["val"].numpy()).tolist() == [10, 10, 10]
 
 
 def test_the_split_follows_its_seed() -> None:
-    one, again, other = (divided(split_seed=seed).val_x for seed in (1, 1, 2))
+    one, again, other = (divided(split_seed=seed).x["val"] for seed in (1, 1, 2))
     assert torch.equal(one, again)
     assert not torch.equal(one, other)
 
 
 def test_features_are_scaled_by_the_training_rows_alone() -> None:
     parts = divided(dataset="wine")
-    assert torch.allclose(parts.x.mean(dim=0), torch.zeros(13, dtype=torch.float64), atol=1e-12)
-    assert torch.allclose(parts.x.std(dim=0, correction=0), torch.ones(13, dtype=torch.float64))
-    assert not torch.allclose(parts.val_x.mean(dim=0), torch.zeros(13, dtype=torch.float64), atol=1e-3)
+    assert torch.allclose(parts.x["train"].mean(dim=0), torch.zeros(13, dtype=torch.float64), atol=1e-12)
+    assert torch.allclose(parts.x["train"].std(dim=0, correction=0), torch.ones(13, dtype=torch.float64))
+    assert not torch.allclose(parts.x["val"].mean(dim=0), torch.zeros(13, dtype=torch.float64), atol=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -144,13 +144,13 @@ def test_numbers_that_the_networks_format_does_not_hold_are_refused(
     with pytest.raises(BadDataError, match=said):
         split(spec, spec.info, CPU, torch.float32)
     wide = split(spec, spec.info, CPU, torch.float64)
-    assert torch.isfinite(wide.x).all()
+    assert torch.isfinite(wide.x["train"]).all()
 
 
 def test_labels_of_inline_data_are_numbered_in_order() -> None:
     inline = {"x": [[0.0], [1.0], [2.0], [3.0]], "y": [9, 1, 5, 1]}
     parts = divided(dataset=inline, validation_fraction=0)
-    assert parts.y.tolist() == [2, 0, 1, 0]
+    assert parts.y["train"].tolist() == [2, 0, 1, 0]
 
 
 def uploaded(folder: Path, x: Array, y: Array, **fields: Any) -> tuple[JobSpec, Path]:
@@ -186,10 +186,10 @@ def prepared(spec: JobSpec, table: Path) -> Split:
 def test_an_uploaded_table_becomes_features(tmp_path: Path) -> None:
     x, y = made()
     parts = prepared(*uploaded(tmp_path, x, y))
-    assert parts.x.shape == (40, 1 + 1 + 4)
-    assert set(parts.x[:, 1].tolist()) == {0.0, 1.0}  # where a gap was
-    assert torch.equal(parts.x[:, 2:].sum(dim=1), torch.ones(40, dtype=torch.float64))
-    assert np.bincount(parts.val_y.numpy()).tolist() == [5, 5]
+    assert parts.x["train"].shape == (40, 1 + 1 + 4)
+    assert set(parts.x["train"][:, 1].tolist()) == {0.0, 1.0}  # where a gap was
+    assert torch.equal(parts.x["train"][:, 2:].sum(dim=1), torch.ones(40, dtype=torch.float64))
+    assert np.bincount(parts.y["val"].numpy()).tolist() == [5, 5]
 
 
 def test_a_model_knows_the_unit_of_its_target(tmp_path: Path) -> None:
@@ -212,9 +212,9 @@ def test_nothing_of_the_validation_rows_reaches_training(tmp_path: Path, by_clas
     if not by_class:
         y[unseen] = -1e6
     changed = prepared(*uploaded(tmp_path, x, y, **how))
-    assert not torch.equal(changed.val_x, honest.val_x)
-    assert torch.equal(changed.x, honest.x)
-    assert torch.equal(changed.y, honest.y)
+    assert not torch.equal(changed.x["val"], honest.x["val"])
+    assert torch.equal(changed.x["train"], honest.x["train"])
+    assert torch.equal(changed.y["train"], honest.y["train"])
     assert changed.preprocessing == honest.preprocessing
 
 
@@ -240,8 +240,8 @@ def test_every_row_is_in_one_part_and_a_test_leaves_the_validation_rows_as_they_
 
 def test_each_class_keeps_its_share_of_a_test() -> None:
     parts = divided(dataset="iris", test_fraction=0.2)
-    assert np.bincount(parts.test_y.numpy()).tolist() == [10, 10, 10]
-    assert np.bincount(parts.y.numpy()).tolist() == [30, 30, 30]
+    assert np.bincount(parts.y["test"].numpy()).tolist() == [10, 10, 10]
+    assert np.bincount(parts.y["train"].numpy()).tolist() == [30, 30, 30]
 
 
 def test_a_category_of_validation_rows_alone_is_other(tmp_path: Path) -> None:
@@ -250,7 +250,7 @@ def test_a_category_of_validation_rows_alone_is_other(tmp_path: Path) -> None:
     unseen = divide(spec, len(x), y, NO_ROLES)[1]
     x[:, 1], x[unseen, 1] = 0.0, 2.0
     parts = prepared(*uploaded(tmp_path, x, y))
-    assert parts.val_x[:, 2:].tolist() == [[0, 0, 0, 1]] * 10
+    assert parts.x["val"][:, 2:].tolist() == [[0, 0, 0, 1]] * 10
 
 
 def test_the_only_row_of_a_class_is_trained_on(tmp_path: Path) -> None:
@@ -258,7 +258,7 @@ def test_the_only_row_of_a_class_is_trained_on(tmp_path: Path) -> None:
     for place in range(50):
         y = np.zeros(50, dtype=np.int64)
         y[place] = 1
-        assert prepared(*uploaded(tmp_path, x, y)).y.sum() == 1
+        assert prepared(*uploaded(tmp_path, x, y)).y["train"].sum() == 1
 
 
 @pytest.mark.parametrize("few", [1, 2, 5, 9])
@@ -267,8 +267,8 @@ def test_a_class_is_not_validated_without_being_trained_on(tmp_path: Path, few: 
     x, _ = made()
     y = (np.arange(50) >= few).astype(np.int64)
     parts = prepared(*uploaded(tmp_path, x, y, validation_fraction=0.9))
-    assert np.bincount(parts.y.numpy(), minlength=2).min() >= 1
-    assert len(parts.val_y) == 45
+    assert np.bincount(parts.y["train"].numpy(), minlength=2).min() >= 1
+    assert len(parts.y["val"]) == 45
 
 
 def test_a_label_that_only_validation_rows_have_is_a_class_that_is_never_right() -> None:

@@ -28,7 +28,7 @@ def test_they_are_the_rows_of_the_split(fields: dict[str, Any]) -> None:
     assert spec.info is not None
     whole = split(spec, spec.info, torch.device("cpu"), torch.float64)
     found = held_out.held_out(spec)
-    for part, x, y in (("validation", whole.val_x, whole.val_y), ("test", whole.test_x, whole.test_y)):
+    for part, x, y in (("validation", whole.x["val"], whole.y["val"]), ("test", whole.x["test"], whole.y["test"])):
         features = whole.preprocessing.features(found[f"{part}_x"])
         np.testing.assert_array_equal(features, x.numpy())
         np.testing.assert_array_equal(whole.preprocessing.targets(found[f"{part}_y"]), y.numpy())

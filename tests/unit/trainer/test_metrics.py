@@ -277,8 +277,8 @@ def test_a_report_is_of_what_the_finished_model_answers(fields: dict[str, Any]) 
     model = Model(spec, outcome.preprocessing, {name: array.numpy() for name, array in outcome.model.items()})
     part = data.split(spec, spec.info, torch.device("cpu"), torch.float64)
     for found, x, y in (
-        (outcome.report.validation, part.val_x, part.val_y),
-        (outcome.report.test, part.test_x, part.test_y),
+        (outcome.report.validation, part.x["val"], part.y["val"]),
+        (outcome.report.test, part.x["test"], part.y["test"]),
     ):
         wanted = report(model, model.outputs(x.numpy()), y.numpy())
         assert found is not None

@@ -194,7 +194,7 @@ def test_a_warm_start_is_pytorchs_load_state_dict(tmp_path: Path) -> None:
     assert sorted(order) == sorted(parameters)
     for _ in range(4):
         optimizer.zero_grad()
-        nn.functional.cross_entropy(layers(data.x), data.y).backward()  # type: ignore[no-untyped-call]
+        nn.functional.cross_entropy(layers(data.x["train"]), data.y["train"]).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     for name, array in rest.outcomes["0"].model.items():
         owner, _, kind = name.rpartition(".")

@@ -53,7 +53,7 @@ def objective(spec: JobSpec) -> Objective:
 def test_balanced_weights_are_scikit_learns_of_the_training_rows(split_seed: int) -> None:
     spec = job(dataset=data(CLASSES), class_weight="balanced", split_seed=split_seed)
     parts = divided(spec)
-    wanted = compute_class_weight("balanced", classes=np.arange(3), y=parts.y.numpy())
+    wanted = compute_class_weight("balanced", classes=np.arange(3), y=parts.y["train"].numpy())
     assert class_weights(spec, parts) == pytest.approx(wanted, rel=1e-12)
 
 
@@ -195,24 +195,24 @@ def by_hand(spec: JobSpec, loss: RowLoss) -> tuple[list[Tensor], list[dict[str, 
     """A network of one hidden layer that is trained by stochastic gradient descent, with weights, in plain PyTorch."""
     parts = divided(spec)
     weights = dict(parts.weights)
-    if parts.y.dtype == torch.int64:
+    if parts.y["train"].dtype == torch.int64:
         each = torch.from_numpy(class_weights(spec, parts))
-        weights = {name: own * each[parts.part(name)[1]] for name, own in weights.items()}
+        weights = {name: own * each[parts.y[name]] for name, own in weights.items()}
     assert isinstance(spec.initial_weights, tuple)
     arrays = [torch.tensor(array, dtype=torch.float64, requires_grad=True) for array in spec.initial_weights]
     optimizer = torch.optim.SGD(arrays, lr=spec.learning_rate)
 
     def mean(name: Any, rows: Any = slice(None)) -> Tensor:
-        x, y = parts.part(name)
+        x, y = parts.x[name], parts.y[name]
         w, losses = weights[name][rows], loss(torch.tanh(x[rows] @ arrays[0].T) @ arrays[1].T, y[rows])
         return (w * losses).sum() / w.sum()
 
     curve = []
     for epoch in range(1, spec.epochs + 1):
-        order = permutations([spec.seed], [epoch], len(parts.x), CPU)[0]
-        batch = len(parts.x) if spec.batch_size == "full" else spec.batch_size * spec.gradient_accumulation
+        order = permutations([spec.seed], [epoch], len(parts.x["train"]), CPU)[0]
+        batch = len(parts.x["train"]) if spec.batch_size == "full" else spec.batch_size * spec.gradient_accumulation
         running = 0.0
-        for rows in [torch.arange(len(parts.x))] if spec.batch_size == "full" else torch.split(order, batch):
+        for rows in [torch.arange(len(parts.x["train"]))] if spec.batch_size == "full" else torch.split(order, batch):
             value = mean("train", rows)
             optimizer.zero_grad()
             value.backward()  # type: ignore[no-untyped-call]
@@ -291,7 +291,7 @@ def test_the_scale_of_weights_changes_nothing(scale: float) -> None:
 @pytest.mark.parametrize(("part", "words"), [("train", "training"), ("val", "validation")])
 def test_a_part_in_which_no_row_weighs_anything_is_refused(part: Any, words: str) -> None:
     parts = divided(job(dataset=data(CLASSES)))
-    rows = {tuple(row) for row in parts.part(part)[0].tolist()}
+    rows = {tuple(row) for row in parts.x[part].tolist()}
     weight = [0.0 if tuple(row) in rows else 1.0 for row in X]
     message = train(job(dataset=data(CLASSES, weight))).outcomes["0"].message
     assert message.startswith(f"The weight of every {words} row is 0")
