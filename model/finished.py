@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import load
 
-from spec.activations import Activation
 from spec.dataset import Targets
 from spec.field_error import FieldError
 from spec.job import JobSpec
@@ -85,9 +84,8 @@ class Model:
     def network(self, features: Array) -> Array:
         """What the README's network returns for features, [rows, outputs]."""
         z = forward(self.spec, self.arrays, features, self.preprocessing.image)
-        if self.spec.loss.traits.takes_logits:
-            return z
-        return activate(self.spec.output_activation or Activation.identity, z)
+        outer = self.spec.computed_output_activation
+        return z if outer is None else activate(outer, z)
 
     def predicted_class(self, outputs: Array) -> Array:
         """The index of the predicted class, [rows]."""

@@ -329,7 +329,8 @@ def _network_outputs(builder: GraphBuilder, model: Model, z: str) -> str:
     """The network's outputs, as in `Model.outputs`."""
     spec = model.spec
     if not spec.loss.traits.takes_logits:
-        return OnnxFormulas(builder).value((spec.output_activation or Activation.identity).formula, z)
+        outer = spec.computed_output_activation
+        return z if outer is None else OnnxFormulas(builder).value(outer.formula, z)
     by_class = model.preprocessing.output.type is Targets.classes
     return z if by_class else OnnxFormulas(builder).value(LINKS[spec.loss.traits.link], z)
 

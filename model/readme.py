@@ -73,7 +73,7 @@ def readme(spec: JobSpec, info: DatasetInfo, title: str) -> str:
         code=code(spec, info),
         features=info.features,
         image=image,
-        answer="the weighted sums" if _returns_sums(spec) else "the output activation's values",
+        answer="the weighted sums" if spec.computed_output_activation is None else "the output activation's values",
         prediction=_prediction(spec, info),
     )
 
@@ -107,10 +107,6 @@ def _prediction(spec: JobSpec, info: DatasetInfo) -> str:
     return said + _PROBABILITIES.get(traits.link, "")
 
 
-def _returns_sums(spec: JobSpec) -> bool:
-    return spec.output_activation is None or spec.loss.traits.takes_logits
-
-
 def _layer(spec: JobSpec, shape: tuple[int, ...], bias: str) -> str:
     if len(shape) == 2:
         return f"nn.Linear({shape[1]}, {shape[0]}{bias})"
@@ -140,5 +136,5 @@ def _forward(spec: JobSpec, info: DatasetInfo, layers: int, normalized: bool) ->
         if index == convolutions - 1:
             lines.append("x = x.flatten(1)")
     last = f"self.layers[{hidden}](x)"
-    outer = spec.output_activation
-    return [*lines, f"return {last if outer is None or _returns_sums(spec) else outer.pytorch.format(last)}"]
+    outer = spec.computed_output_activation
+    return [*lines, f"return {last if outer is None else outer.pytorch.format(last)}"]

@@ -153,12 +153,11 @@ class Objective:
     @classmethod
     def of(cls, spec: JobSpec, info: DatasetInfo) -> "Objective":
         """The objective of a spec on data like `info`."""
-        traits, outer = spec.loss.traits, spec.output_activation
-        single = output_units(spec.loss, info) == 1
-        spread = info.targets is Targets.classes and not traits.takes_class_indices and not single
+        outer, single = spec.computed_output_activation, output_units(spec.loss, info) == 1
+        spread = info.targets is Targets.classes and not spec.loss.traits.takes_class_indices and not single
         return cls(
             loss_spec=spec.loss,
-            activation=None if traits.takes_logits or outer in (None, Activation.identity) else ACTIVATIONS[outer],
+            activation=None if outer is None else ACTIVATIONS[outer],
             one_hot=info.classes if spread else None,
             is_single=single,
         )
