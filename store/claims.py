@@ -23,7 +23,7 @@ from .limits import NONE, Limits
 from .mirror import mark_for_mirror, mark_for_mirror_again
 from .quotas import QuotaWatch, Reached
 from .records import Claim
-from .scheduler import NextJob, next_job, peek
+from .scheduler import Barred, NextJob, next_job, peek
 from .slot_share import WHOLE
 from .states import has_ended, queued, ready
 from .tables import Job, Lease
@@ -83,13 +83,7 @@ class ClaimStore:
         while tries < CLAIM_TRIES:
             with writing(self._engine) as connection:
                 reached = self._quotas.reached(connection, kind_of(device))
-                head = next_job(
-                    connection,
-                    device=device,
-                    owner_limit=self._limits.owner_running,
-                    without=passed_over.union(had_turns, reached.owners),
-                    projects=reached.projects,
-                )
+                head = next_job(connection, device, self._barred(reached, *passed_over, *had_turns))
                 if head is None and had_turns:
                     had_turns.pop()
                     continue
@@ -137,13 +131,7 @@ class ClaimStore:
             reached = self._quotas.reached(connection, kind_of(device))
             if pack.owner in reached.owners or pack.project_id in reached.projects:
                 return []
-            head = peek(
-                connection,
-                device=device,
-                owner_limit=self._limits.owner_running,
-                without=reached.owners,
-                projects=reached.projects,
-            )
+            head = peek(connection, device, self._barred(reached))
             if head is None or (head.waits_long and (head.owner, head.pack_key) != (pack.owner, pack.pack_key)):
                 return []
             others = not_(in_values(connection, Job.id, held))
@@ -204,6 +192,10 @@ class ClaimStore:
             _share_time_slice(connection, taken, taken[0].job_id)
         return taken
 
+    def _barred(self, reached: Reached, *owners: str) -> Barred:
+        """Who may start nothing: these owners, and those who have reached a limit or a quota."""
+        return Barred(self._limits.owner_running, reached.owners.union(owners), reached.projects)
+
     def _left(self, connection: Connection, reached: Reached, owner: str, project_id: str | None) -> int | None:
         """How many more jobs of the owner, and in the project, may run; None: any number."""
         return reached.left(connection, owner, project_id, self._limits.owner_running)
@@ -225,8 +217,7 @@ class ClaimStore:
                 device=device,
                 owner=owner,
                 slice_s=slice_s,
-                owner_limit=self._limits.owner_running,
-                reached=self._quotas.reached(connection, kind_of(device)),
+                barred=self._barred(self._quotas.reached(connection, kind_of(device))),
             )
 
 

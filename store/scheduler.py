@@ -81,6 +81,20 @@ class NextJob:
     """In how many accounts its owner has jobs that wait."""
 
 
+@dataclass(frozen=True)
+class Barred:
+    """Who may start nothing."""
+
+    owner_limit: int = 0
+    """An owner with so many jobs running; 0: any number may run."""
+    owners: frozenset[str] = frozenset()
+    projects: frozenset[str] = frozenset()
+    """Shared ones, by their ids."""
+
+
+NOBODY = Barred()
+
+
 def running(owner: str | SQLColumnExpression[str]) -> Select[int]:
     """How many jobs of an owner run."""
     return select(func.count()).select_from(Lease).where(Lease.owner == owner)
@@ -158,23 +172,14 @@ _LOCK = "share of "
 _RUNNING_OF = select(func.count()).select_from(Lease).where(_account() == bindparam("account"))
 
 
-def next_job(
-    connection: Connection,
-    *,
-    device: str,
-    owner_limit: int,
-    without: Collection[str] = (),
-    projects: Collection[str] = (),
-) -> NextJob | None:
+def next_job(connection: Connection, device: str, barred: Barred = NOBODY) -> NextJob | None:
     """The job that is next for `device`; its account is locked until the transaction ends. None when no job may start.
-
-    Jobs of the owners `without`, and of the shared `projects`, are passed over.
 
     Workers that ask at the same moment get jobs of different accounts, because neither would count what the other
     starts. When there are fewer accounts than workers, they wait for each other and ask again. They also ask again when
     the account has more running jobs than the query saw: another claim ended between the query and the lock.
     """
-    first, unlocked = _queries_of(device, owner_limit, without, projects)
+    first, unlocked = _queries(served(device), barred)
     row = connection.execute(unlocked).first()
     if row is None and (awaited := connection.execute(first).first()) is not None:
         lock(connection, _LOCK + awaited.account)
@@ -186,48 +191,27 @@ def next_job(
     return None if row is None else NextJob(*row)
 
 
-def peek(
-    connection: Connection,
-    *,
-    device: str,
-    owner_limit: int,
-    without: Collection[str] = (),
-    projects: Collection[str] = (),
-) -> NextJob | None:
+def peek(connection: Connection, device: str, barred: Barred) -> NextJob | None:
     """The job that is next for `device`, without a lock."""
-    first, _ = _queries_of(device, owner_limit, without, projects)
+    first, _ = _queries(served(device), barred)
     row = connection.execute(first).first()
     return None if row is None else NextJob(*row)
 
 
-def waiting(
-    requests: Collection[str], owner_limit: int, without: Collection[str] = (), projects: Collection[str] = ()
-) -> Select[str, str]:
-    """The owners with jobs that may start, and with which of these device requests.
-
-    An owner may run `owner_limit` jobs; those `without`, and those of `projects`, may start none.
-    """
+def waiting(requests: Collection[str], barred: Barred) -> Select[str, str]:
+    """The owners with jobs that may start, and with which of these device requests."""
     share, job = shares(), aliased(Job)
     request = _one_of(sorted(requests))
     theirs = and_(job.owner == share.c.owner, job.account == share.c.account, job.device_request == request.c.device)
     found = select(ONE).where(ready(job), supported_version(job), theirs).correlate(share, request).exists()
     owed = select(share.c.owner, request.c.device).distinct().select_from(share).join(request, found)
-    return owed.where(*_may_start(share, owner_limit, sorted(without), sorted(projects)))
-
-
-def _queries_of(
-    device: str, owner_limit: int, without: Collection[str], projects: Collection[str]
-) -> tuple[Select[Any], Select[Any]]:
-    """The two queries for a device."""
-    return _queries(served(device), owner_limit, tuple(sorted(without)), tuple(sorted(projects)))
+    return owed.where(*_may_start(share, barred))
 
 
 @lru_cache(maxsize=256)
-def _queries(
-    requests: tuple[str, ...], owner_limit: int, without: tuple[str, ...], projects: tuple[str, ...]
-) -> tuple[Select[Any], Select[Any]]:
+def _queries(requests: tuple[str, ...], barred: Barred) -> tuple[Select[Any], Select[Any]]:
     """The query for the next job, and the one for the next job whose account is not locked, which locks it."""
-    candidates = _candidates(requests, owner_limit, without, projects)
+    candidates = _candidates(requests, barred)
     unlocked = try_lock(literal(_LOCK) + candidates.c.account)
     return _first(select(candidates)), _first(select(candidates).where(unlocked))
 
@@ -249,9 +233,7 @@ def _first(candidates: Select[Any]) -> Select[Any]:
     ).join_from(first, Job, Job.id == first.c.id)
 
 
-def _candidates(
-    requests: tuple[str, ...], owner_limit: int, without: tuple[str, ...], projects: tuple[str, ...]
-) -> CTE:
+def _candidates(requests: Sequence[str], barred: Barred) -> CTE:
     """The heads of the queues with one of these device requests, in the order in which they start."""
     share, first = shares(), aliased(Job)
     request = _one_of(requests)
@@ -276,20 +258,18 @@ def _candidates(
         .join(Job, Job.id == head)
         .order_by(Job.priority.desc(), share.c.account_use, share.c.owner_use, Job.id)
     )
-    return _once(heads.where(*_may_start(share, owner_limit, without, projects)).cte("candidates"))
+    return _once(heads.where(*_may_start(share, barred)).cte("candidates"))
 
 
-def _may_start(
-    share: FromClause, owner_limit: int, without: Sequence[str], projects: Sequence[str]
-) -> Iterator[ColumnElement[bool]]:
+def _may_start(share: FromClause, barred: Barred) -> Iterator[ColumnElement[bool]]:
     """Whose jobs may start."""
-    if owner_limit:  # a user with a quota of its own is in `without` when it is reached
+    if barred.owner_limit:  # a user with a quota of its own is among the owners when it is reached
         own = select(User.running_quota).where(User.name == share.c.owner).scalar_subquery()
-        yield share.c.running < func.coalesce(own, owner_limit)
-    if without:
-        yield share.c.owner.not_in(without)
-    if projects:
-        yield share.c.account.not_in(projects)
+        yield share.c.running < func.coalesce(own, barred.owner_limit)
+    if barred.owners:
+        yield share.c.owner.not_in(sorted(barred.owners))
+    if barred.projects:
+        yield share.c.account.not_in(sorted(barred.projects))
 
 
 def _one_of(requests: Iterable[str]) -> Subquery:

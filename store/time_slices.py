@@ -15,8 +15,7 @@ from sqlalchemy import Connection, and_, case, func, select
 from .brackets import of_no_bracket
 from .db import now
 from .device_requests import kind_of, served
-from .quotas import Reached
-from .scheduler import waiting
+from .scheduler import Barred, waiting
 from .tables import Checkpoint, Job, Lease
 from .workers import live_workers
 
@@ -92,20 +91,16 @@ def must_give_way(
     device: str,
     owner: str,
     slice_s: float,
-    owner_limit: int,
-    reached: Reached,
+    barred: Barred,
 ) -> bool:
     """Whether the pack of `owner` on this slot gives its place to others now.
-
-    An owner may run `owner_limit` jobs, and none where a quota is `reached`.
 
     It reads who waits before what runs: a job that starts in between counts for its owner already.
     """
     workers = live_workers(connection)
     devices = {name for one in workers for name in one.devices} | {device}
     requests = {request for name in devices for request in served(name)}
-    asked = waiting(requests, owner_limit, reached.owners, reached.projects)
-    owed = [Waiting(*row) for row in connection.execute(asked)]
+    owed = [Waiting(*row) for row in connection.execute(waiting(requests, barred))]
     if all(one.owner == owner for one in owed):
         return False
     packs = _running_packs(connection)

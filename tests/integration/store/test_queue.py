@@ -128,7 +128,7 @@ def test_a_claim_locks_one_owner_and_leaves_the_others_to_other_workers(store: R
     if engine.dialect.name != "postgresql":
         return  # SQLite has one writer at a time
     with db.writing(engine) as one, db.writing(engine) as two:
-        heads = [next_job(connection, device="cpu", owner_limit=0) for connection in (one, two)]
+        heads = [next_job(connection, "cpu") for connection in (one, two)]
         ours = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
         held = [connection.execute(text(ours)).scalar_one() for connection in (one, two)]
     assert [head.owner for head in heads if head is not None] == ["ada", "bob"]
