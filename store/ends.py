@@ -120,13 +120,14 @@ def release(
     spent = Job.spent_attempts if charge else Job.spent_attempts - 1
     crashes = Job.crash_count + int(crashed)
     cancelled = Job.cancel_requested_at.is_not(None)
-    poisonous = crashes >= CRASHES if crashed else false()
-    failed = and_(not_(cancelled), or_(poisonous, spent >= Job.max_attempts))
+    poisonous = and_(not_(cancelled), crashes >= CRASHES if crashed else false())
+    lost = and_(not_(cancelled), spent >= Job.max_attempts)
+    failures = ((poisonous, FailureReason.quarantined), (lost, FailureReason.worker_lost))
+    failed = or_(poisonous, lost)
     ended = or_(cancelled, failed)
     waits: ColumnElement[Any] = now(wait_s) if wait_s else null()
     if crashed:
         waits = case({n: now(backoff_s) for n, backoff_s in BACKOFF_S.items()}, value=crashes)
-    lost, poison = FailureReason.worker_lost, FailureReason.quarantined
     rows = move(
         connection,
         in_values(connection, Job.id, ids),
@@ -143,16 +144,12 @@ def release(
             "spent_attempts": spent,
             "crash_count": crashes,
             "not_before": waits,
-            "failure_reason": case((and_(failed, poisonous), poison.value), (failed, lost.value), else_=null()),
+            "failure_reason": case(*((when, why.value) for when, why in failures), else_=null()),
             "failure_message": case(
-                (and_(failed, poisonous), f"{poison.sentence} Last: {clean(reason)}."),
-                (failed, f"{lost.sentence} Last: {clean(reason)}."),
-                else_=null(),
+                *((when, f"{why.sentence} Last: {clean(reason)}.") for when, why in failures), else_=null()
             ),
             "finished_at": case((ended, now()), else_=null()),
-            "worker": case((ended, Job.worker), else_=null()),
-            "device": case((ended, Job.device), else_=null()),
-            "pack_size": case((ended, Job.pack_size), else_=null()),
+            **{column.key: case((ended, column), else_=null()) for column in (Job.worker, Job.device, Job.pack_size)},
             "notified_at": None,
         },
     )
