@@ -3,6 +3,7 @@
 import logging
 import random
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from http import HTTPStatus
 from typing import ClassVar
 
@@ -195,6 +196,14 @@ def problem(
     )
 
 
+def _refused(error: Exception, status: HTTPStatus, sentence: str = "") -> Response:
+    """The answer for an error of the record or the file store; the log has what may be the service's fault."""
+    headers = {"Retry-After": str(_RETRY_AFTER_S[status])} if status in _RETRY_AFTER_S else {}
+    if status is HTTPStatus.SERVICE_UNAVAILABLE:
+        log.error("request %s: %s", g.get("request_id", ""), error, exc_info=error)
+    return problem(status, sentence or str(error) or type(error).__doc__ or "", headers=headers)
+
+
 def install(app: Flask, chance: Callable[[], float] = random.random) -> None:
     """Answer every error of `app` as a problem; `chance`, from 0 to 1, spreads the retries of refused clients."""
 
@@ -214,15 +223,12 @@ def install(app: Flask, chance: Callable[[], float] = random.random) -> None:
         return problem(HTTPStatus.NOT_IMPLEMENTED, str(error), newer=error.view)
 
     for kind, status in _STORE.items():
+        app.register_error_handler(kind, partial(_refused, status=status))
 
-        def _store(error: Exception, status: HTTPStatus = status) -> Response:
-            headers = {"Retry-After": str(_RETRY_AFTER_S[status])} if status in _RETRY_AFTER_S else {}
-            if status is HTTPStatus.SERVICE_UNAVAILABLE:
-                log.error("request %s: %s", g.get("request_id", ""), error, exc_info=error)
-            sentence = str(error) or (type(error).__doc__ or "")
-            return problem(status, sentence, headers=headers)
-
-        app.register_error_handler(kind, _store)
+    @app.errorhandler(FilesUnavailableError)
+    def _files(error: FilesUnavailableError) -> Response:
+        sentence = "The files of the service cannot be reached: try again. Its log says why."
+        return _refused(error, HTTPStatus.SERVICE_UNAVAILABLE, sentence)
 
     @app.errorhandler(HTTPException)
     def _http(error: HTTPException) -> Response:
@@ -234,12 +240,7 @@ def install(app: Flask, chance: Callable[[], float] = random.random) -> None:
         return problem(status, sentence, headers=headers)
 
     @app.errorhandler(OSError)
-    def _files(error: OSError) -> Response:
-        if isinstance(error, FilesUnavailableError):
-            log.error("request %s: %s", g.get("request_id", ""), error, exc_info=error)
-            sentence = "The files of the service cannot be reached: try again. Its log says why."
-            wait_s = _RETRY_AFTER_S[HTTPStatus.SERVICE_UNAVAILABLE]
-            return problem(HTTPStatus.SERVICE_UNAVAILABLE, sentence, headers={"Retry-After": str(wait_s)})
+    def _disk(error: OSError) -> Response:
         if not is_full(error):
             return _unknown(error)
         sentence = "The disk of the service is full: tell whoever runs the service."
