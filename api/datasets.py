@@ -8,7 +8,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from spec.access import Sharing
 from spec.views import DatasetPage, DatasetView
-from store.datasets import DatasetRecord, folder
+from store.datasets import folder
 
 from .answers import PREFIX, dataset_summary, dataset_view, deleted_dataset_view
 from .auth import principal
@@ -16,7 +16,7 @@ from .body import read_json
 from .dataset_services import DatasetServices, Digest, Purpose, other_digest, over_quota
 from .form import received
 from .openapi import documented
-from .parsing import json_response, parse, parse_query
+from .parsing import json_response, made, parse, parse_query
 from .queries import DatasetsQuery
 from .services import service
 
@@ -48,7 +48,8 @@ def upload() -> Response:
             form = parse(UploadForm, dict(file.fields))
             if form.sha256 not in (None, file.sha256):
                 raise other_digest(file)
-            return created(*services.keep(file, form, owner, left))
+            dataset, is_new = services.keep(file, form, owner, left)
+            return made(dataset_view(dataset), is_new=is_new)
     except RequestEntityTooLarge as error:
         raise over_quota(used, used + left) from error
 
@@ -90,10 +91,3 @@ def delete(dataset_id: str) -> Response:
     services.store.delete(dataset_id, owner=principal().sees)
     services.files.delete_folder(folder(dataset_id))
     return Response(status=204)
-
-
-def created(dataset: DatasetRecord, is_new: bool) -> Response:
-    """The answer to an upload: the data set that it became, or already was."""
-    answer = json_response(dataset_view(dataset), 201 if is_new else 200)
-    answer.headers["Location"] = f"{PREFIX}/datasets/{dataset.id}"
-    return answer

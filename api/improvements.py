@@ -10,7 +10,7 @@ from .answers import PREFIX
 from .body import has_body, read_json
 from .improvement_services import Improvements
 from .openapi import documented
-from .parsing import changeable_job, json_response, parse, visible_job
+from .parsing import changeable_job, json_response, made, parse, visible_job
 from .services import service
 
 improvements = Blueprint("improvements", __name__, url_prefix=f"{PREFIX}/jobs/<uuid:job_id>/improve")
@@ -25,9 +25,7 @@ def improve(job_id: UUID) -> Response:
     body = read_json(request) if has_body(request) else {}
     job, wanted, services = changeable_job(job_id), parse(Improve, body), service(Improvements)
     sweep, is_new = services.improve(job, wanted)
-    answer = json_response(services.view(job, sweep), 201 if is_new else 200)
-    answer.headers["Location"] = f"{PREFIX}/jobs/{job.id}/improve"
-    return answer
+    return made(services.view(job, sweep), is_new=is_new)
 
 
 @improvements.get("")

@@ -22,7 +22,7 @@ from .guests import MOST_JOBS, for_guest
 from .idempotency import KEYED, idempotency
 from .job_services import JobServices
 from .openapi import documented
-from .parsing import json_response, parse, parse_query, visible_job
+from .parsing import json_response, made, parse, parse_query, visible_job
 from .queries import CancelMany, CurveQuery, JobsQuery
 from .services import service
 from .streamed import streamed
@@ -49,9 +49,7 @@ def submit() -> Response:
     """Store a job and wake a worker."""
     services, submitted = service(JobServices), _submitted([_asked()], [""])
     view = services.brief(submitted.jobs[0], services.warnings(submitted.jobs))
-    answer = json_response(view, 200 if submitted.is_repeat else 201)
-    answer.headers["Location"] = f"{PREFIX}/jobs/{view.id}"
-    return answer
+    return made(view, is_new=not submitted.is_repeat)
 
 
 @jobs.post("/bulk")

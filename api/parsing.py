@@ -8,7 +8,10 @@ from uuid import UUID
 from flask import Response, request
 from pydantic import BaseModel, ValidationError
 
+from spec.improvement import ImprovementView
+from spec.sweep_views import SweepView
 from spec.validation_errors import sentences
+from spec.views import DatasetView, JobView, UploadView
 from store.access import demand_change
 from store.control import JobControl
 from store.records import JobRecord
@@ -53,6 +56,13 @@ def changeable_job(job_id: UUID) -> JobRecord:
     job = visible_job(job_id)
     demand_change(principal().sees, job)
     return job
+
+
+def made(view: JobView | SweepView | DatasetView | UploadView | ImprovementView, *, is_new: bool) -> Response:
+    """The answer to a request that makes something, which says where that is: 201, or 200 where it was there."""
+    answer = json_response(view, 201 if is_new else 200)
+    answer.headers["Location"] = view.links["self"]
+    return answer
 
 
 def json_response(answer: BaseModel | Mapping[str, Any], status: int = 200) -> Response:

@@ -12,7 +12,7 @@ from .answers import PREFIX
 from .idempotency import KEYED, idempotency
 from .job_services import JobServices
 from .openapi import documented
-from .parsing import changeable_job, json_response, visible_job
+from .parsing import changeable_job, json_response, made, visible_job
 from .replay_services import ReplayServices
 from .services import service
 from .sweep_services import SweepServices
@@ -27,10 +27,8 @@ def replay_job(job_id: UUID) -> Response:
     """Submit a job with the same spec, which knows what it replays."""
     job = changeable_job(job_id)
     submitted = service(ReplayServices).job(job, idempotency([]))
-    [made] = submitted.jobs
-    answer = json_response(service(JobServices).brief(made), 200 if submitted.is_repeat else 201)
-    answer.headers["Location"] = f"{PREFIX}/jobs/{made.id}"
-    return answer
+    [again] = submitted.jobs
+    return made(service(JobServices).brief(again), is_new=not submitted.is_repeat)
 
 
 @replays.get("/jobs/<uuid:job_id>/replay")
@@ -45,10 +43,8 @@ def compared_job(job_id: UUID) -> Response:
 def replay_sweep(sweep_id: UUID) -> Response:
     """Submit a sweep with the same spec, which knows what it replays."""
     sweep = changeable_sweep(sweep_id)
-    made, is_repeat = service(ReplayServices).sweep(sweep, idempotency([]))
-    answer = json_response(service(SweepServices).full(made), 200 if is_repeat else 201)
-    answer.headers["Location"] = f"{PREFIX}/sweeps/{made.id}"
-    return answer
+    again, is_repeat = service(ReplayServices).sweep(sweep, idempotency([]))
+    return made(service(SweepServices).full(again), is_new=not is_repeat)
 
 
 @replays.get("/sweeps/<uuid:sweep_id>/replay")

@@ -17,7 +17,7 @@ from .body import read_json
 from .examples import SWEEPS
 from .idempotency import KEYED, idempotency
 from .openapi import documented
-from .parsing import json_response, parse, parse_query
+from .parsing import json_response, made, parse, parse_query
 from .queries import SweepsQuery, TrialsQuery
 from .services import service
 from .sweep_answers import trial_columns
@@ -44,9 +44,7 @@ def submit() -> Response:
     """Store a sweep; its controller proposes the first configurations within a second."""
     spec, services, who = parse(SweepSpec, read_json(request)), service(SweepServices), principal()
     sweep, is_repeat = services.submit(spec, who, idempotency([spec]))
-    answer = json_response(services.full(sweep), 200 if is_repeat else 201)
-    answer.headers["Location"] = f"{PREFIX}/sweeps/{sweep.id}"
-    return answer
+    return made(services.full(sweep), is_new=not is_repeat)
 
 
 @sweeps.post("/check")

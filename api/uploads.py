@@ -19,15 +19,14 @@ from spec.views import DatasetView, UploadView
 from store.errors import UploadOffsetError
 from store.uploads import UploadRecord
 
-from .answers import PREFIX
+from .answers import PREFIX, dataset_view
 from .auth import principal
 from .body import body_timeout, read_json
 from .connection import PATIENCE_S, SLOWEST
 from .dataset_services import DatasetServices, Digest, Purpose, other_digest
-from .datasets import created
 from .errors import BadFieldsError, TusVersionError, UnsupportedBodyError
 from .openapi import documented
-from .parsing import json_response, parse
+from .parsing import made, parse
 from .services import service
 from .upload_services import UploadServices
 
@@ -89,7 +88,7 @@ def begin() -> Response:
     services.admit(size)
     if upload is not None:  # a file has one size: the first one was a mistake
         services.forget(name, owner=owner)
-    return _upload_response(services.store.begin(name, owner=owner, file=file, size=size), 201)
+    return _upload_response(services.store.begin(name, owner=owner, file=file, size=size), is_new=True)
 
 
 @uploads.get("/<sha256>")
@@ -127,7 +126,7 @@ def finish(sha256: str) -> Response:
             left = datasets.left(owner) + upload.size
             dataset, is_new = datasets.keep(file, purpose, owner, left)
     services.forget(sha256, owner=owner)
-    return created(dataset, is_new)
+    return made(dataset_view(dataset), is_new=is_new)
 
 
 @uploads.delete("/<sha256>")
@@ -169,7 +168,7 @@ def _metadata() -> dict[str, str]:
     return found
 
 
-def _upload_response(upload: UploadRecord, status: int = 200) -> Response:
+def _upload_response(upload: UploadRecord, *, is_new: bool = False) -> Response:
     at = f"{PREFIX}/uploads/{upload.sha256}"
     view = UploadView(
         sha256=upload.sha256,
@@ -178,9 +177,7 @@ def _upload_response(upload: UploadRecord, status: int = 200) -> Response:
         offset=upload.received,
         links={"self": at, "finish": f"{at}/finish"},
     )
-    answer = json_response(view, status)
-    answer.headers["Location"] = at
-    return _with_offset(answer, upload)
+    return _with_offset(made(view, is_new=is_new), upload)
 
 
 def _with_offset(answer: Response, upload: UploadRecord) -> Response:
