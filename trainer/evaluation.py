@@ -28,20 +28,18 @@ EVALUATION_NUMBERS = 1 << 28
 """... or fewer, so that the widest layer has about so many numbers."""
 
 
-def evaluate(setup: Setup, part: Part, weights: Weights, which: Tensor | None) -> dict[str, Tensor]:
+def evaluate(setup: Setup, part: Part, weights: Weights, which: Tensor) -> dict[str, Tensor]:
     """Mean loss and metrics of members with these weights on a part, [members] each; `which` is each one's split."""
-    members = weights.members
 
     def forward(x: Tensor) -> Tensor:
         with setup.casting():
             return setup.network.forward(weights.arrays, weights.running, x, {}, training=False).to(setup.dtype)
 
-    at_a_time = rows_on_gpu(setup.spec, setup.info, members) if setup.on_gpu else EVALUATION_ROWS
+    at_a_time = rows_on_gpu(setup.spec, setup.info, len(which)) if setup.on_gpu else EVALUATION_ROWS
     return measure(
         part,
         forward,
         setup.objective,
-        members=members,
         which=which,
         sharding=setup.sharding,
         at_a_time=at_a_time,

@@ -39,8 +39,8 @@ class Layout:
     """Each member's own row, by id: its first."""
     splits: Mapping[tuple[int, int], Split]
     """The divisions of the data that members use, by `JobSpec.division`."""
-    split_of: Tensor | None
-    """Each row's split, numbered in order of the divisions; None if there is one only."""
+    split_of: Tensor
+    """Each row's split, numbered in order of the divisions, int64 [rows]."""
     undefined: Mapping[tuple[int, int], frozenset[str]]
     """By division, the metrics that its validation rows do not define."""
     train: Part
@@ -101,7 +101,7 @@ def lay_out(
         member_of=member_of,
         row_of={member.id: row for row, member in reversed(list(enumerate(member_of)))},
         splits=used,
-        split_of=split_of if len(parts) > 1 else None,
+        split_of=split_of,
         undefined=dict(zip(sorted(used), validation.undefined, strict=True)),
         train=train,
         validation=validation,

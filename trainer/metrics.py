@@ -64,22 +64,22 @@ class ClassMetrics:
             kept["score"] = z[:, 0] if z.shape[1] == 1 else z[:, 1] - z[:, 0]
         return kept
 
-    def measure(self, kept: Mapping[str, Tensor], dtype: torch.dtype, which: Tensor | None) -> dict[str, Tensor]:
+    def measure(self, kept: Mapping[str, Tensor], dtype: torch.dtype, which: Tensor) -> dict[str, Tensor]:
         """The metrics, [members] each."""
         predicted = kept["predicted"]
-        right = _of_members(self._right, which, len(predicted))
+        right = _of_members(self._right, which)
         hit = predicted == right
         found = {"accuracy": hit.to(dtype).mean(dim=1)} | self._by_class(predicted, right, hit, which)
         if self._ranks:
             found["roc_auc"] = self._areas(kept["score"], which)
         if self._present is not None:
-            found["classes"] = _of_members(self._present, which, len(predicted))
+            found["classes"] = _of_members(self._present, which)
         return found
 
-    def _by_class(self, predicted: Tensor, right: Tensor, hit: Tensor, which: Tensor | None) -> dict[str, Tensor]:
+    def _by_class(self, predicted: Tensor, right: Tensor, hit: Tensor, which: Tensor) -> dict[str, Tensor]:
         blank = torch.zeros(len(predicted), self._classes, dtype=torch.int64, device=predicted.device)
         hits = blank.scatter_add(1, right, hit.long()).double()
-        are = _of_members(self._are, which, len(predicted))
+        are = _of_members(self._are, which)
         recalls = hits / are.clamp_min(1.0)  # 0 for a class without rows, which the mean leaves out
         found = {"balanced_accuracy": recalls.sum(dim=1) / (are > 0.0).sum(dim=1)}
         if self._full:
@@ -87,13 +87,13 @@ class ClassMetrics:
             found["macro_f1"] = (2.0 * hits / named.clamp_min(1.0)).sum(dim=1) / (named > 0.0).sum(dim=1)
         return found
 
-    def _areas(self, score: Tensor, which: Tensor | None) -> Tensor:
+    def _areas(self, score: Tensor, which: Tensor) -> Tensor:
         """The area of each member, computed once for all splits with as many rows of the first class."""
-        in_order = score.gather(1, _of_members(self._order, which, len(score)))
+        in_order = score.gather(1, _of_members(self._order, which))
         (first, _), *others = self._ranks
         areas = self._area(in_order, first)
         for count, splits in others:
-            areas = torch.where(_of_members(splits, which, len(score)), self._area(in_order, count), areas)
+            areas = torch.where(_of_members(splits, which), self._area(in_order, count), areas)
         return areas
 
     @staticmethod
@@ -145,16 +145,15 @@ class RegressionMetrics:
         """Kept of outputs [members, outputs, batch]: their errors."""
         return {"errors": objective.predicted_values(z) - y.transpose(1, 2)}
 
-    def measure(self, kept: Mapping[str, Tensor], dtype: torch.dtype, which: Tensor | None) -> dict[str, Tensor]:
+    def measure(self, kept: Mapping[str, Tensor], dtype: torch.dtype, which: Tensor) -> dict[str, Tensor]:
         """The metrics, [members] each."""
         errors = kept["errors"]
-        members = len(errors)
         squares = errors.to(torch.float64, copy=True).square_().mean(dim=2)  # in float32 those of 1e20 are infinite
-        deviation = _of_members(self._deviation, which, members)
+        deviation = _of_members(self._deviation, which)
         of_each = {
             "mae": errors.abs().mean(dim=2).double() * deviation[..., 0],
             "rmse": squares.sqrt() * deviation[..., 0],
-            "r2": 1.0 - squares / _of_members(self._variance, which, members),
+            "r2": 1.0 - squares / _of_members(self._variance, which),
         }
         found = {name: of_each[name].mean(dim=1) for name in self.names}
         for place, target in enumerate(self._targets):
@@ -179,7 +178,7 @@ class RawOutputs:
         """Kept of outputs [members, outputs, batch]: of classes logits, unless the network computes probabilities."""
         return {"outputs": objective.outputs(z) if self._classes else objective.predicted_values(z)}
 
-    def measure(self, kept: Mapping[str, Tensor], dtype: torch.dtype, which: Tensor | None) -> dict[str, Tensor]:
+    def measure(self, kept: Mapping[str, Tensor], dtype: torch.dtype, which: Tensor) -> dict[str, Tensor]:
         """[members, rows, outputs]."""
         return {"outputs": kept["outputs"].transpose(1, 2)}
 
@@ -214,23 +213,22 @@ def measure(
     forward: Forward,
     objective: Objective,
     *,
-    members: int,
-    which: Tensor | None,
+    which: Tensor,
     sharding: Sharding,
     at_a_time: int,
 ) -> dict[str, Tensor]:
     """The mean loss and the metrics of each member on a part, [members] each; each name begins with the part's.
 
-    `which` is each member's split, if there are several; `at_a_time` rows are computed at a time.
+    `which` is each member's split, int64 [members]; `at_a_time` rows are computed at a time.
     """
-    rows = part.x.shape[1]
+    members, rows = len(which), part.x.shape[1]
     losses = part.x.new_zeros(members, rows)
     held = {"losses": losses} | ({} if part.metrics is None else part.metrics.blank(losses))
     own = sharding.shard(rows)
     for first in range(own.start, own.stop, at_a_time):
         some = slice(first, min(first + at_a_time, own.stop))
-        z = forward(_of_members(part.x[:, some], which, members))
-        wanted = _of_members(part.y[:, some], which, members)
+        z = forward(_of_members(part.x[:, some], which))
+        wanted = _of_members(part.y[:, some], which)
         losses[:, some] = objective.loss(z, wanted)
         if part.metrics is not None:
             for name, values in part.metrics.keep(objective, z, wanted).items():
@@ -240,13 +238,11 @@ def measure(
     if part.metrics is not None:
         if members == 1:  # with a padding row: a sum over the rows of one member may be computed in another way
             held = {name: values.repeat(2, *([1] * (values.dim() - 1))) for name, values in held.items()}
-            which = None if which is None else which.repeat(2)
+            which = which.repeat(2)
         found |= {name: values[:members] for name, values in part.metrics.measure(held, losses.dtype, which).items()}
     return {f"{part.name}_{name}": values for name, values in found.items()}
 
 
-def _of_members(values: Tensor, which: Tensor | None, members: int) -> Tensor:
-    """Each member's values, [members, ...], from values of each split, [splits, ...]."""
-    if which is None:
-        return values.expand(members, *values.shape[1:])
-    return values.index_select(0, which)
+def _of_members(values: Tensor, which: Tensor) -> Tensor:
+    """Each member's values, [members, ...], from values of each split, [splits, ...]; of one split, without a copy."""
+    return values.expand(len(which), *values.shape[1:]) if len(values) == 1 else values.index_select(0, which)

@@ -63,12 +63,11 @@ def _results(setup: Setup, layout: Layout, padding: Padding, members: Sequence[M
     parameters, running = _finished(layout, padded)
     weights = setup.network.weights(parameters, running)
     specs = [member.spec for member in padded]
-    splits, own = splits_of(specs, layout.splits, setup.device)
-    which = own if len(splits) > 1 else None
-    test_part = part_of(setup, "test", splits, Weighting.of(setup, specs, splits, own))
+    splits, which = splits_of(specs, layout.splits, setup.device)
+    test_part = part_of(setup, "test", splits, Weighting.of(setup, specs, splits, which))
     tested = evaluate(setup, test_part, weights, which) if test_part.x.shape[1] else {}
     metrics = {name: values.tolist() for name, values in tested.items()}
-    undefined = [test_part.undefined[split] for split in own.tolist()]
+    undefined = [test_part.undefined[split] for split in which.tolist()]
     validation = _outputs(setup, part_of(setup, "val", splits), weights, which)
     test = _outputs(setup, test_part, weights, which)
     arrays, statistics = setup.network.weights(parameters.cpu(), running.cpu())
@@ -120,7 +119,7 @@ def live_boundary(setup: Setup, layout: Layout, member: Member, side: int) -> Bo
     return drawn.model_copy(update={"weights": flat.astype("<f4").tobytes()})
 
 
-def _outputs(setup: Setup, part: Part, weights: Weights, which: Tensor | None) -> Tensor:
+def _outputs(setup: Setup, part: Part, weights: Weights, which: Tensor) -> Tensor:
     """The outputs of members with these weights for the rows of a part, on the CPU: [members, rows, outputs]."""
     if not part.x.shape[1]:
         return torch.empty(weights.members, 0, setup.outputs)
@@ -134,14 +133,15 @@ def _landscape(setup: Setup, layout: Layout, member: Member, split: Split) -> La
     x, y = split.x[name], split.y[name]
     rows = torch.linspace(0, len(x) - 1, min(len(x), LANDSCAPE_ROWS), device=setup.device).long()
     targets = setup.objective.targets(y[rows].unsqueeze(0), setup.dtype)
-    weighting = Weighting.of(setup, [member.spec], [split], torch.zeros_like(rows[:1]))
+    own = rows.new_zeros(1)  # the one split that there is
+    weighting = Weighting.of(setup, [member.spec], [split], own)
     weights = None if weighting is None else weighting.rows(name)[:, rows]
     part = Part(name, x[rows].unsqueeze(0), targets, None, weights)
     parameters, running = _finished(layout, [member])
 
     def losses_of(rows: Tensor) -> Tensor:
         weights = setup.network.weights(rows, running.expand(len(rows), -1).contiguous())
-        return evaluate(setup, part, weights, None)[f"{name}_loss"]
+        return evaluate(setup, part, weights, own.expand(len(rows)))[f"{name}_loss"]
 
     losses = landscape(parameters, setup.network.parameters, member.spec.seed, losses_of)
     finite = tuple(tuple(loss if math.isfinite(loss) else None for loss in row) for row in losses)

@@ -26,7 +26,7 @@ MEMBERS, ROWS = 3, 40
 BY_CLASS = [("cross_entropy", 2), ("cross_entropy", 5), ("hinge", 3), ("binary_cross_entropy", 2), ("mse", 2)]
 
 
-def measured(part: Part, z: torch.Tensor, objective: Objective, which: torch.Tensor | None) -> dict[str, torch.Tensor]:
+def measured(part: Part, z: torch.Tensor, objective: Objective, which: torch.Tensor) -> dict[str, torch.Tensor]:
     """The metrics of members whose network computes `z`, a few rows at a time."""
     rows = iter(range(0, ROWS, 7))
 
@@ -38,7 +38,6 @@ def measured(part: Part, z: torch.Tensor, objective: Objective, which: torch.Ten
         part,
         forward,
         objective,
-        members=MEMBERS,
         which=which,
         sharding=SINGLE_PROCESS,
         at_a_time=7,
@@ -123,7 +122,9 @@ def test_numbers_whose_squares_no_float32_holds_are_measured(scale: float) -> No
     y = (draw.normal(size=(ROWS, 1)) * scale).astype(np.float32)
     z = (draw.normal(size=(MEMBERS, 1, ROWS)) * scale).astype(np.float32)
     regression = RegressionMetrics(torch.from_numpy(y)[None], torch.ones(1, 1, dtype=torch.float64))
-    found = regression.measure({"errors": torch.from_numpy(z - y.T)}, torch.float32, None)
+    found = regression.measure(
+        {"errors": torch.from_numpy(z - y.T)}, torch.float32, torch.zeros(MEMBERS, dtype=torch.int64)
+    )
     for member in range(MEMBERS):
         truth, predicted = y.astype(np.float64), z[member].T.astype(np.float64)
         assert found["rmse"][member].item() == pytest.approx(metrics.root_mean_squared_error(truth, predicted))
