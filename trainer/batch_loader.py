@@ -7,10 +7,11 @@ GPU each batch is found by a counter that lies on the device, so that its work c
 """
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -184,12 +185,18 @@ class Dropout:
         return {site.layer: part for site, part in zip(self._sites, parts, strict=True)}
 
 
-class Chunk(Protocol):
+@dataclass(frozen=True)
+class Chunk(ABC):
     """Some batches of an epoch."""
+
+    loader: "BatchLoader"
+    numbers: range
 
     def place(self, position: int) -> Place:
         """The place of the batch at this position of the chunk."""
+        return self.loader.rows.place(self.numbers[position])
 
+    @abstractmethod
     def batch(self, position: int) -> Batch:
         """The batch at this position of the chunk, or this process's shard of it."""
 
@@ -255,11 +262,9 @@ class BatchLoader:
 
 
 @dataclass(frozen=True)
-class GatheredChunk:
+class GatheredChunk(Chunk):
     """A chunk whose rows and random bits are gathered."""
 
-    loader: BatchLoader
-    numbers: range
     x: Tensor
     """[members, rows of all batches, features]"""
     y: Tensor
@@ -267,10 +272,6 @@ class GatheredChunk:
     """Random bits, int16 [members, batches, numbers], if any member drops neurons."""
     plan: Tensor
     """The optimizer's numbers, from the step of the first batch on."""
-
-    def place(self, position: int) -> Place:
-        """The place of the batch at this position."""
-        return self.loader.rows.place(self.numbers[position])
 
     def batch(self, position: int) -> Batch:
         """The batch at this position, or this process's shard of it."""
@@ -340,15 +341,10 @@ class DeviceBatchLoader(BatchLoader):
 
 
 @dataclass(frozen=True)
-class CountedChunk:
+class CountedChunk(Chunk):
     """A chunk whose batches are computed on demand, in order."""
 
     loader: DeviceBatchLoader
-    numbers: range
-
-    def place(self, position: int) -> Place:
-        """The place of the batch at this position."""
-        return self.loader.rows.place(self.numbers[position])
 
     def batch(self, position: int) -> Batch:
         """The batch at this position, or this process's shard of it."""

@@ -10,7 +10,7 @@ _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
 
 def configure_process() -> None:
     """Configure this process for training; results depend on it only through denormal numbers."""
-    torch.set_num_threads(1)  # packs.md: two processes of one thread beat one of two, by far under load
+    torch.set_num_threads(1)  # two processes of one thread beat one of two, by far under load
     torch.set_flush_denormal(True)  # the square root of denormal numbers takes five times as long
     _keep_freed_memory()
 
