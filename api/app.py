@@ -41,8 +41,7 @@ from store.webhooks import WebhookStore
 from store.workers import WorkerStore
 
 from . import audit as audit_log
-from . import auth, compression, errors, host_names
-from . import metrics as figures
+from . import auth, compression, errors, exposition, host_names
 from .body import MIB
 from .control import control
 from .dataset_contents import dataset_contents
@@ -50,6 +49,7 @@ from .dataset_services import DatasetServices
 from .datasets import datasets
 from .ensemble_services import Ensembles
 from .ensembles import ensembles
+from .exposition import Exposition, metrics
 from .feed import Feed, feed
 from .guests import guests
 from .health import FileStoreHealth, health
@@ -59,7 +59,6 @@ from .improvements import improvements
 from .job_services import JobServices
 from .jobs import jobs
 from .lessons import Lessons, lessons
-from .metrics import Exposition, metrics
 from .mlflow_proxy import MlflowServer, mlflow
 from .models import LoadedModels, models
 from .openapi import Description
@@ -121,7 +120,7 @@ def create_app(settings: Settings) -> Flask:
     errors.install(app)
     compression.install(app)
     with app.app_context():
-        figures.install(app, service(Exposition))
+        exposition.install(app, service(Exposition))
         audit_log.install(app, service(AuditStore))
         auth.install(app, service(TokenStore), auth.FailedLogins())
     for blueprint in VIEWS:

@@ -12,7 +12,7 @@ from spec.settings import BadSettingsError, Settings
 from store.files import BadFilesUrlError, FilesUnavailableError, files_at
 
 SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
-"""Where `api/metrics.py` finds what all processes counted."""
+"""Where `api/exposition.py` finds what all processes counted."""
 
 worker_class = "api.server.Worker"  # gthread, in which no client holds a thread by being slow
 workers = 1

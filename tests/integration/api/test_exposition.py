@@ -7,7 +7,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import update
 
-from api.metrics import KEPT_S, METHODS, Exposition
+from api.exposition import KEPT_S, METHODS, Exposition
 from spec.states import FailureReason
 from spec.views import Change, Curve
 from store import db
