@@ -108,11 +108,8 @@ class DatasetServices:
             owner=owner,
             name=purpose.name or _name(file.name),
             sha256=file.sha256,
-            table_sha256=reading.sha256,
             size=size,
-            rows=reading.rows,
-            table=reading.table,
-            profile=reading.profile,
+            reading=reading,
         )
         log.info("data set %s of %s: %d rows in %d bytes", record.id, owner, record.rows, record.size)
         return record, True

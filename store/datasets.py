@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from spec.dataset import Uploaded
 from spec.job import JobSpec
-from spec.profile import Profile
+from spec.profile import Profile, Reading
 from spec.schema import Schema
 from spec.states import SweepState
 
@@ -76,19 +76,7 @@ class DatasetStore:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def add(
-        self,
-        dataset_id: str,
-        *,
-        owner: str,
-        name: str,
-        sha256: str,
-        table_sha256: str,
-        size: int,
-        rows: int,
-        table: Schema,
-        profile: Profile,
-    ) -> DatasetRecord:
+    def add(self, dataset_id: str, *, owner: str, name: str, sha256: str, size: int, reading: Reading) -> DatasetRecord:
         """Record a data set that has its files in the file store, as the next version of its name; or find it.
 
         The number of one that was deleted is not given again: jobs name it.
@@ -104,11 +92,11 @@ class DatasetStore:
             "name": name,
             "version": newest.scalar_subquery() + 1,
             "sha256": sha256,
-            "table_sha256": table_sha256,
+            "table_sha256": reading.sha256,
             "size": size,
-            "rows": rows,
-            "columns": table.model_dump(mode="json"),
-            "profile": profile.model_dump(mode="json"),
+            "rows": reading.rows,
+            "columns": reading.table.model_dump(mode="json"),
+            "profile": reading.profile.model_dump(mode="json"),
             "created_at": now(),
         }
         while True:

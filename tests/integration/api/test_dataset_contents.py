@@ -101,17 +101,7 @@ def of_images(api: Service, x: npt.ArrayLike, y: npt.ArrayLike, task: Targets | 
     with TemporaryDirectory(dir=files.staging_folder()) as made:
         found = reading(npz(x, y), Path(made), name="f.npz", target=None, task=task)
         files.adopt(table_path(dataset_id), Path(made) / "table.npz")
-    DatasetStore(api.engine).add(
-        dataset_id,
-        owner="ann",
-        name="f",
-        sha256="0" * 64,
-        table_sha256=found.sha256,
-        size=1000,
-        rows=found.rows,
-        table=found.table,
-        profile=found.profile,
-    )
+    DatasetStore(api.engine).add(dataset_id, owner="ann", name="f", sha256="0" * 64, size=1000, reading=found)
     dataset: dict[str, Any] = api.ask("GET", f"{DATASETS}/{dataset_id}").get_json()
     return dataset
 

@@ -18,7 +18,7 @@ from werkzeug.test import TestResponse
 
 from spec.dataset import Targets, Uploaded
 from spec.job import JobSpec
-from spec.profile import ColumnProfile, Profile
+from spec.profile import ColumnProfile, Profile, Reading
 from spec.schema import Column, ColumnKind, Schema, Target
 from store.datasets import DatasetStore, table_path
 from store.files import files_at
@@ -68,11 +68,13 @@ def noted(api: Service) -> dict[str, Any]:
         owner="ann",
         name="flowers",
         sha256="0" * 64,
-        table_sha256="1" * 64,
         size=1000,
-        rows=40,
-        table=table,
-        profile=Profile(format="csv", columns=[column], target=column),
+        reading=Reading(
+            rows=40,
+            table=table,
+            profile=Profile(format="csv", columns=[column], target=column),
+            sha256="1" * 64,
+        ),
     )
     return {"id": record.id, "links": {"self": f"{DATASETS}/{record.id}"}}
 

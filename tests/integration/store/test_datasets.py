@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 
 from spec.dataset import Targets
 from spec.job import JobSpec
-from spec.profile import ColumnProfile, Profile
+from spec.profile import ColumnProfile, Profile, Reading
 from spec.schema import Column, ColumnKind, Schema, Target
 from spec.space import Choice
 from spec.sweep import SweepSpec
@@ -34,15 +34,9 @@ def identity(number: int) -> str:
 
 
 def add(datasets: DatasetStore, number: int = 1, **fields: Any) -> DatasetRecord:
-    values: dict[str, Any] = {
-        "owner": "ann",
-        "name": "n",
-        "sha256": "0" * 64,
-        "table_sha256": "1" * 64,
-        "size": 100,
-        "rows": 10,
-    }
-    values |= {"table": TABLE, "profile": Profile(format="csv", columns=[PROFILE], target=PROFILE)}
+    profile = Profile(format="csv", columns=[PROFILE], target=PROFILE)
+    reading = Reading(rows=10, table=TABLE, profile=profile, sha256="1" * 64)
+    values: dict[str, Any] = {"owner": "ann", "name": "n", "sha256": "0" * 64, "size": 100, "reading": reading}
     return datasets.add(identity(number), **(values | fields))
 
 

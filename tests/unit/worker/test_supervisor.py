@@ -5,7 +5,7 @@ import pytest
 from sqlalchemy import event, update
 
 from spec.dataset import Targets
-from spec.profile import ColumnProfile, Profile
+from spec.profile import ColumnProfile, Profile, Reading
 from spec.schema import Column, ColumnKind, Schema, Target
 from spec.states import FailureReason, JobStatus, StopReason
 from store import db, tables
@@ -640,11 +640,13 @@ def test_jobs_whose_data_set_is_gone_fail_and_the_next_trains(bench: Bench) -> N
         owner="ada",
         name="gone",
         sha256="0" * 64,
-        table_sha256="0" * 64,
         size=1,
-        rows=10,
-        table=Schema(columns=(column,), target=Target(name="y", type=Targets.classes, labels=target)),
-        profile=Profile(format="csv", columns=[told], target=told),
+        reading=Reading(
+            rows=10,
+            table=Schema(columns=(column,), target=Target(name="y", type=Targets.classes, labels=target)),
+            profile=Profile(format="csv", columns=[told], target=told),
+            sha256="0" * 64,
+        ),
     )
     on_it: dict[str, object] = {"dataset": record.uploaded, "epochs": 3}
     *lost, fine = bench.submit(on_it, on_it | {"seed": 1}, SMALL)
