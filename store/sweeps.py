@@ -6,7 +6,7 @@ What they have found is in `store.sweep_results`, and what the controller does i
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, and_, case, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, and_, case, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from uuid_utils import uuid7
 
@@ -19,6 +19,7 @@ from .control import cancel_jobs, pause_jobs, resume_jobs, retry_jobs
 from .datasets import lock_datasets
 from .db import again_if_deadlocked, lock, now, reading, writing
 from .errors import IllegalSweepStateError, SweepNotFoundError
+from .filters import named
 from .idempotency import answered, remember
 from .limits import NONE, Limits, QueueCapacity
 from .mirror import mark_for_mirror
@@ -111,7 +112,9 @@ class SweepStore:
         self, wanted: SweepFilter = ANY, *, owner: Asker, after: str | None = None, limit: int = 50
     ) -> tuple[list[SweepRecord], list[NewerView], str | None]:
         """Sweeps, newest first, those that a newer release wrote, and the cursor of the next page."""
-        meant = visible_to(owner, Sweep), *_meant(wanted)
+        meant = [visible_to(owner, Sweep), *named(wanted, Sweep)]
+        if wanted.state:
+            meant.append(Sweep.state.in_([state.value for state in wanted.state]))
         query = select(Sweep.__table__).where(*meant).order_by(Sweep.id.desc()).limit(limit + 1)
         if after is not None:
             query = query.where(Sweep.id < after)
@@ -294,14 +297,3 @@ def _improving(connection: Connection, job_id: str) -> SweepRecord | None:
     of_job = select(Sweep.__table__).where(Sweep.improves == job_id)
     row = connection.execute(of_job.order_by(case((lost, 1), else_=0), Sweep.id.desc()).limit(1)).first()
     return None if row is None else sweep_record(row)
-
-
-def _meant(wanted: SweepFilter) -> list[ColumnElement[bool]]:
-    """The conditions of a filter."""
-    part = wanted.id_part
-    return [
-        *([Sweep.state.in_([state.value for state in wanted.state])] if wanted.state else []),
-        *([] if wanted.name is None else [Sweep.name == wanted.name]),
-        *([] if wanted.name_part is None else [Sweep.name.icontains(wanted.name_part, autoescape=True)]),
-        *([] if part is None else [or_(Sweep.id.startswith(part), Sweep.id.endswith(part))]),
-    ]
