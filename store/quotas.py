@@ -74,9 +74,7 @@ def demand_queued(connection: Connection, owner: str, jobs: int, default: int, p
 
     `default` is the quota of an owner that has none of its own; 0: any.
     """
-    own = connection.execute(select(User.queued_quota).where(User.name == owner)).scalar()
-    most = own if own is not None else default or None
-    if most is not None:
+    if (most := _own_queued(connection, owner, default)) is not None:
         lock(connection, f"submits of {owner}")
         _demand(count_waiting(connection, Job.owner == owner, most=most), jobs, most, f"of {owner}")
     if not projects:
@@ -92,13 +90,18 @@ def demand_queued(connection: Connection, owner: str, jobs: int, default: int, p
 
 def most_queued(connection: Connection, owner: str, project_id: str | None, default: int) -> Iterator[MostQueued]:
     """The quotas that say how many jobs of the owner in this project may wait."""
-    own = connection.execute(select(User.queued_quota).where(User.name == owner)).scalar()
-    if (most := own if own is not None else default or None) is not None:
+    if (most := _own_queued(connection, owner, default)) is not None:
         yield MostQueued(most, f"the quota of queued jobs of {owner} is {most:,}")
     shared = connection.execute(select(Project.name, Project.queued_quota).where(Project.id == project_id)).first()
     if shared is not None and shared.queued_quota is not None:
         most = shared.queued_quota
         yield MostQueued(most, f"the quota of queued jobs of the project {shared.name} is {most:,}")
+
+
+def _own_queued(connection: Connection, owner: str, default: int) -> int | None:
+    """The most jobs of an owner that may wait; None: any number."""
+    own = connection.execute(select(User.queued_quota).where(User.name == owner)).scalar()
+    return own if own is not None else default or None
 
 
 def _quotas(kind: str, who: Any, quota: Any, leases: ColumnElement[bool]) -> Select[Any]:
