@@ -58,14 +58,10 @@ def _read(
     x: Rows, y: Rows, found: Sequence[Pair], task: Targets | None, out: Path, *, form: str, notes: Sequence[str]
 ) -> Reading:
     rows = _check_shapes(x, y)
-    grey = len(x.shape) == 3
-    if grey:
+    said_of_images = list(_of_images(x))
+    if len(x.shape) == 3:
         x = x.as_grey()
-    parts = _parts(x, y, found)
-    last = is_channels_last(x.shape)
-    image = None
-    if len(x.shape) == 4:
-        image = (x.shape[3], x.shape[1], x.shape[2]) if last else (x.shape[1], x.shape[2], x.shape[3])
+    parts, last, image = _parts(x, y, found), is_channels_last(x.shape), _image(x.shape)
     size = math.prod(x.shape[1:])
     limits.check_size(rows, size)
     spread, missing = _measure(x)
@@ -75,19 +71,6 @@ def _read(
     gaps = missing > 0 and image is None  # an image has no place for a note of its gaps: they are only filled
     column_of_x = Column(name="X", type=ColumnKind.number, size=size, gaps=gaps, channels_last=last)
     schema = Schema(columns=(column_of_x,), target=target, image=image)
-    notes = [*notes, *said]
-    if grey:
-        notes.append(f"X is read as grey images of {x.shape[2]} x {x.shape[3]}.")
-    if last:
-        notes.append(
-            f"X is read as images of {x.shape[1]} x {x.shape[2]} with {x.shape[3]} channels, which stand last."
-        )
-    elif image is not None and x.shape[1] not in CHANNELS and x.shape[1] == x.shape[2] != x.shape[3]:
-        notes.append(
-            f"X is read as images of {x.shape[2]} x {x.shape[3]} with {x.shape[1]} channels: if the channels stand "
-            "last, write X.transpose(0, 3, 1, 2)."
-        )
-
     copies = Copies()
     leaks = Leaks.of_array(size if image is None else 0, target, gaps=missing > 0)
 
@@ -114,9 +97,31 @@ def _read(
         classes=classes,
         names=names,
         preview=preview,
-        notes=[*notes, *targets.rare(classes), *leaks.notes(), *copies.note(math.inf)],
+        notes=[*notes, *said, *said_of_images, *targets.rare(classes), *leaks.notes(), *copies.note(math.inf)],
     )
     return Reading(rows=rows, table=schema, profile=profile, sha256=digest)
+
+
+def _image(shape: tuple[int, ...]) -> tuple[int, int, int] | None:
+    """Channels, height and width of images; None of other rows."""
+    if len(shape) != 4:
+        return None
+    _, first, second, third = shape
+    return (third, first, second) if is_channels_last(shape) else (first, second, third)
+
+
+def _of_images(x: Rows) -> Iterator[str]:
+    """What to say of how images lie in X."""
+    match x.shape:
+        case (_, height, width):
+            yield f"X is read as grey images of {height} x {width}."
+        case (_, height, width, channels) if is_channels_last(x.shape):
+            yield f"X is read as images of {height} x {width} with {channels} channels, which stand last."
+        case (_, channels, height, width) if channels not in CHANNELS and channels == height != width:
+            yield (
+                f"X is read as images of {height} x {width} with {channels} channels: if the channels stand last, "
+                "write X.transpose(0, 3, 1, 2)."
+            )
 
 
 def _parts(x: Rows, y: Rows, found: Sequence[Pair]) -> Block | None:
