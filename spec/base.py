@@ -28,6 +28,20 @@ def fault(path: str, message: str) -> PydanticCustomError:
     return PydanticCustomError("rule", "{message}", {"path": path, "message": message})
 
 
+def as_written(value: Any) -> str:
+    """The value as in a spec file."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return str(value).lower()
+        case dict():
+            return "{" + ", ".join(f"{name}: {as_written(part)}" for name, part in value.items()) + "}"
+        case list() | tuple():
+            return "[" + ", ".join(as_written(part) for part in value) + "]"
+    return str(value)
+
+
 def by_type(value: Any) -> Any:
     """The object `{type: name}` for a bare name; an object unchanged. Raises an error for anything else."""
     if isinstance(value, str):

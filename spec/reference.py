@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from .base import as_written
 from .job import JobSpec
 
 _INTRO = """# The job spec
@@ -35,7 +36,7 @@ def _table(schema: Schema) -> str:
     rows = ["| field | value | default | meaning |", "|---|---|---|---|"]
     required = schema.get("required", ())
     for name, field in schema["properties"].items():
-        default = "required" if name in required else f"`{_value(field.get('default'))}`"
+        default = "required" if name in required else f"`{as_written(field.get('default'))}`"
         rows.append(f"| `{name}` | {_kind(field)} | {default} | {field.get('description', '')} |".replace("  ", " "))
     return "\n".join([*rows, ""])
 
@@ -49,7 +50,7 @@ def _kind(schema: Schema) -> str:
         case {"anyOf": kinds} | {"oneOf": kinds}:
             return " or ".join(dict.fromkeys(_kind(kind) for kind in kinds))
         case {"const": value}:
-            return f"`{_value(value)}`"
+            return f"`{as_written(value)}`"
         case {"enum": values}:
             return _listed(values)
         case {"type": "array", "prefixItems": [first, *more]}:
@@ -83,18 +84,4 @@ def _number(value: float) -> str:
 
 
 def _listed(values: list[Any]) -> str:
-    return ", ".join(f"`{_value(value)}`" for value in values)
-
-
-def _value(value: Any) -> str:
-    """The value as in a spec file."""
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return str(value).lower()
-        case dict():
-            return "{" + ", ".join(f"{name}: {_value(part)}" for name, part in value.items()) + "}"
-        case list() | tuple():
-            return "[" + ", ".join(_value(part) for part in value) + "]"
-    return str(value)
+    return ", ".join(f"`{as_written(value)}`" for value in values)

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from .architectures import layer_shapes
-from .base import fault
+from .base import as_written, fault
 from .dataset import DatasetInfo
 
 if TYPE_CHECKING:
@@ -76,18 +76,7 @@ def keeps_optimizer(spec: "JobSpec", base: "JobSpec") -> bool:
 
 
 def _differs(path: str, wanted: object, given: object) -> PydanticCustomError:
-    return fault(path, f"must be {_shown(wanted)}, as in the job of init_from, not {_shown(given)}")
-
-
-def _shown(value: object) -> str:
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return str(value).lower()
-        case tuple():
-            return f"[{', '.join(_shown(one) for one in value)}]"
-    return str(value)
+    return fault(path, f"must be {as_written(wanted)}, as in the job of init_from, not {as_written(given)}")
 
 
 def _size(shape: tuple[int, ...]) -> str:
