@@ -194,5 +194,4 @@ def follow() -> Response:
     asked, who, streams = parse_query(FeedQuery), principal(), service(OpenStreams)
     reader, last = Reader(who.sees, asked.jobs), request.headers.get("Last-Event-ID", "")
     check = ReaderCheck(still_let_in())
-    streams.enter(who.owner)
     return streams.answer(who.owner, service(Feed).follow(reader, last, check))

@@ -127,18 +127,27 @@ class JobStream:
         last: str,
         sleep: Callable[[float], None],
         clock: Callable[[], float],
-        pictures: Watch | None = None,
+        watch: Callable[[], Watch | None] = lambda: None,
         pause: Callable[[], float] = lambda: POLL_S,
         check: Callable[[], None] = lambda: None,
     ) -> None:
-        self._reads, self._job_id, self._pictures, self._pause = reads, job_id, pictures, pause
+        self._reads, self._job_id, self._watch, self._pause = reads, job_id, watch, pause
         self._sleep, self._clock, self._check = sleep, clock, check
         seq, _, epoch = last.partition(".")
         self._seq = int(seq) if seq.isdecimal() and len(seq) < 10 else 0
         self._epoch = int(epoch) if epoch.isdecimal() and len(epoch) < 10 else 0
+        self._pictures: Watch | None = None
 
     def __iter__(self) -> Iterator[str]:
         """Events as text, until the job has ended; a comment every 15 s keeps the connection open."""
+        self._pictures = self._watch()
+        try:
+            yield from self._events()
+        finally:
+            if self._pictures is not None:
+                self._pictures.close()
+
+    def _events(self) -> Iterator[str]:
         yield BEGIN
         sent_at = self._clock()
         while True:
@@ -209,7 +218,8 @@ class OpenStreams:
             self._open += Counter()  # without those who have none
 
     def answer(self, owner: str, events: Iterable[str]) -> Response:
-        """An answer with these events; the place that its owner took is given back when it is closed."""
+        """An answer with these events, which has a place until it is closed. Raises `BusyError` as `enter` does."""
+        self.enter(owner)
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         answer = Response(self._until_end(events), headers=headers, content_type="text/event-stream")
         answer.call_on_close(partial(self.leave, owner))
@@ -242,12 +252,7 @@ stream = Blueprint("stream", __name__, url_prefix=f"{PREFIX}/jobs")
 def follow(job_id: UUID) -> Response:
     """A job's events until its end; the client's Last-Event-ID says where to go on."""
     job, last, streams = visible_job(job_id), request.headers.get("Last-Event-ID", ""), service(OpenStreams)
-    owner = principal().owner
-    streams.enter(owner)
-    watch = service(LivePictures).watch(job.id) if job.spec.live_boundary is not None else None
+    watch = partial(service(LivePictures).watch, job.id) if job.spec.live_boundary is not None else lambda: None
     check = ReaderCheck(still_let_in())
     events = JobStream(service(SharedReads), job.id, last, streams.sleep, time.monotonic, watch, streams.pause, check)
-    answer = streams.answer(owner, events)
-    if watch is not None:
-        answer.call_on_close(watch.close)
-    return answer
+    return streams.answer(principal().owner, events)

@@ -84,8 +84,7 @@ sweep_stream = Blueprint("sweep_stream", __name__, url_prefix=f"{PREFIX}/sweeps"
 @documented("Follow a sweep as server-sent events", answer=str)
 def follow(sweep_id: UUID) -> Response:
     """A sweep's progress until its end."""
-    sweep, owner, streams = visible_sweep(sweep_id), principal().owner, service(OpenStreams)
-    streams.enter(owner)
+    sweep, streams = visible_sweep(sweep_id), service(OpenStreams)
     check = ReaderCheck(still_let_in())
     events = SweepStream(service(SharedProgress), sweep.id, streams.sleep, time.monotonic, streams.pause, check)
-    return streams.answer(owner, events)
+    return streams.answer(principal().owner, events)
