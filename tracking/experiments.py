@@ -22,6 +22,10 @@ class Experiments:
         """Look the experiment up again before more is sent: a job failed, perhaps because somebody deleted it."""
         self._doubted.add(project)
 
+    def forget(self) -> None:
+        """Look all of them up again: MLflow's database is another one, in which other experiments have their ids."""
+        self._ids.clear()
+
     def look_up(self, projects: Set[str]) -> None:
         """Look up the experiment of each project that is not known or in doubt, or create it.
 

@@ -30,12 +30,13 @@ from store.sweep_records import SweepRecord
 
 from .artifacts import Artifacts, Draw
 from .curves import Curves
+from .database import Database
 from .datasets import dataset_of
 from .drawers import Drawers, at_once, drawn_here
 from .experiments import Experiments
 from .failures import Failures
 from .links import Links
-from .mlflow import Metric, Mlflow, MlflowError, MlflowMissingError, MlflowUnreachableError, Run
+from .mlflow import Metric, Mlflow, MlflowError, MlflowMissingError, MlflowUnreachableError, Run, RunGoneError
 from .parents import Parents
 from .runs import (
     JOB_TAG,
@@ -93,8 +94,8 @@ MANY = 16
 SMALL_SWEEP = 50
 """Jobs of a sweep of which each has its files and pictures in MLflow; of a larger one, the best have."""
 
-DELETED_S = 60.0
-"""Seconds between two looks for jobs that were deleted."""
+LOOKS_S = 60.0
+"""Seconds between two looks for what the record does not tell."""
 
 WAITING = (JobStatus.queued, JobStatus.paused)
 
@@ -116,7 +117,7 @@ class Memory:
     files: State | None = None
     """The state whose files were sent."""
     twice_in: str | None = None
-    """The experiment that may get a second run of it: MLflow may be at work on a request that was given up."""
+    """The experiment that may have a second run of it: MLflow may be at work on a request that a mirror gave up."""
 
 
 @dataclass(frozen=True)
@@ -153,8 +154,9 @@ class Mirror:
         self._memories: defaultdict[str, Memory] = defaultdict(Memory)
         self._failures = Failures(clock)
         self._experiments = Experiments(mlflow, links)
+        self._database = Database(mlflow, store, clock)
         self._looks_at = 0.0
-        """When it looks for jobs that were deleted, by the clock."""
+        """When it looks around, by the clock."""
         self._away = False
 
     def round(self) -> bool:
@@ -168,7 +170,7 @@ class Mirror:
         sweeps = self._due(self._parents.pending(SWEEPS + len(self._failures)))
         self._look_up_experiments({sweep.project for sweep in sweeps})
         parents = self._each(self._send_sweep, sweeps, self._clock() + ROUND_S)
-        self._forget_deleted()
+        self._look_around()
         finished = self._due(self._store.finished(ENDED + len(self._failures)))
         sent = sum(memory.points_at is not None for memory in self._memories.values())
         live = self._store.running(LIVE_RUNS + len(self._failures) + sent)
@@ -250,6 +252,9 @@ class Mirror:
                 return Copying(begun=False, complete=False)
             try:
                 complete = copy(one)
+            except RunGoneError as error:
+                log.debug("%s %s: %s", type(one).__name__, one.id, error)
+                return Copying(begun=True, complete=False)
             except Exception as error:
                 # One job's fault, such as a file that is gone or an unforeseen name, concerns no other job.
                 if one.id in self._memories:
@@ -279,11 +284,19 @@ class Mirror:
         return job.status in WAITING or sent_at is None or self._clock() - sent_at >= LIVE_S
 
     def _look_up_experiments(self, projects: AbstractSet[str]) -> None:
-        """Know the experiments of these projects, as far as MLflow answers."""
+        """Know the experiments of these projects, as far as MLflow answers. Its database may be another one."""
         try:
+            if projects:
+                self._look_at_database()
             self._experiments.look_up(projects)
         except MlflowUnreachableError as error:
             self._is_away(error)  # else a warning follows for each of its jobs
+
+    def _look_at_database(self) -> None:
+        """Forget what is remembered of MLflow's database if it is another one now. Raises `MlflowUnreachableError`."""
+        if self._database.has_changed():
+            self._experiments.forget()
+            self._memories.clear()
 
     def _send_sweep(self, sweep: SweepRecord) -> bool:
         """Send what a sweep's run shows."""
@@ -300,8 +313,10 @@ class Mirror:
     def _send_curve(self, pending: Pending) -> bool:
         """Send the job's next points, and what changed of its name, tags and status; whether the curve is complete."""
         job, memory = pending.job, self._memories[pending.id]
-        is_new = pending.run_id is None and memory.run is None
+        is_new, is_remembered = pending.run_id is None and memory.run is None, memory.run is not None
         run = self._run(pending)
+        if not (is_new or is_remembered):
+            memory.twice_in = run.experiment_id  # an earlier mirror made it, and may have given up a request for it
         if is_new and job.status is JobStatus.running:
             memory.points_at = self._clock()
             return True
@@ -378,10 +393,10 @@ class Mirror:
         """The run that was made for a job, restored if it was deleted. If it is gone, the next round makes another."""
         try:
             return self._mlflow.live_run(run_id, f"job {pending.id}")
-        except MlflowMissingError:
+        except MlflowMissingError as error:
             self._store.lost(pending.id, run_id)
             self._forget(pending)
-            raise
+            raise RunGoneError(str(error)) from error
 
     def _create(self, pending: Pending, experiment_id: str) -> Run:
         """A run for a job that has none, though this mirror or another may have died while it created one."""
@@ -419,11 +434,19 @@ class Mirror:
         if memory is not None and memory.twice_in is not None:
             self._memories[pending.id] = Memory(twice_in=memory.twice_in)
 
-    def _forget_deleted(self) -> None:
-        """Now and then, forget jobs that were deleted. The run of one whose end was not sent is killed."""
+    def _look_around(self) -> None:
+        """Look now and then for what the record does not tell: another database of MLflow, jobs that were deleted."""
         if self._clock() < self._looks_at:
             return
-        self._looks_at = self._clock() + DELETED_S
+        self._looks_at = self._clock() + LOOKS_S
+        try:
+            self._look_at_database()
+        except MlflowUnreachableError as error:
+            self._is_away(error)
+        self._forget_deleted()
+
+    def _forget_deleted(self) -> None:
+        """Forget jobs that were deleted. The run of one whose end was not sent is killed."""
         self._failures.forget_old()
         for job_id in self._store.deleted(self._memories):
             memory = self._memories[job_id]

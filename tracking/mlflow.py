@@ -8,6 +8,7 @@ import logging
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from itertools import chain, zip_longest
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -45,6 +46,10 @@ class MlflowTakenError(MlflowError):
 
 class MlflowMissingError(MlflowError):
     """MLflow does not have it: nobody made it, or it was deleted for good."""
+
+
+class RunGoneError(MlflowMissingError):
+    """A run that was sent was deleted for good, and the record has noted so: the next round makes another."""
 
 
 class MlflowUnreachableError(MlflowError):
@@ -112,6 +117,14 @@ class Mlflow:
             return self._http.get("/health", timeout=PROBE_S).is_success
         except httpx.HTTPError:
             return False
+
+    def made_at(self) -> datetime | None:
+        """When its database was made, with the experiment that MLflow makes first; None if somebody purged that one."""
+        answer = self._send("GET", "experiments/get", params={"experiment_id": "0"})
+        if _is_missing(answer):
+            return None
+        made_ms = int(self._read(answer)["experiment"].get("creation_time", 0))
+        return datetime.fromtimestamp(made_ms / 1000.0, UTC) if made_ms else None
 
     def experiment(self, name: str) -> Experiment:
         """The experiment of a project. One that is missing is created, one that was deleted is restored."""

@@ -13,7 +13,7 @@ from sweeps.findings import compared, interval
 
 from .datasets import dataset_of
 from .links import Links
-from .mlflow import Metric, Mlflow, MlflowMissingError, Run
+from .mlflow import Metric, Mlflow, MlflowMissingError, Run, RunGoneError
 from .runs import flat, milliseconds, our_tags, user_tags
 
 SWEEP_TAG = "epochal.sweep"
@@ -96,9 +96,9 @@ class Parents:
         """The recorded run, restored if it was deleted. If it is gone, the next round makes another."""
         try:
             return self._mlflow.live_run(run_id, f"sweep {sweep.id}")
-        except MlflowMissingError:
+        except MlflowMissingError as error:
             self._store.lost(sweep.id, run_id)
-            raise
+            raise RunGoneError(str(error)) from error
 
 
 def parent_name(sweep: SweepRecord) -> str:

@@ -63,7 +63,7 @@ class MlflowServer:
         assert answer.is_success, answer.text
         return answer.json()
 
-    def post(self, verb: str, body: Mapping[str, str]) -> None:
+    def post(self, verb: str, body: Mapping[str, object]) -> None:
         """Ask it to change something."""
         answer = self._http.post(f"/api/2.0/mlflow/{verb}", json=dict(body))
         assert answer.is_success, answer.text

@@ -9,7 +9,7 @@ import pytest
 
 from spec.importing import importing
 from store.mirror import MirrorStore
-from tracking.mirror import DELETED_S, LIVE_S, Mirror
+from tracking.mirror import LIVE_S, LOOKS_S, Mirror
 
 from .conftest import Service, copied, curve
 
@@ -138,7 +138,7 @@ def test_the_run_of_a_job_that_is_deleted_before_its_end_was_sent_is_killed(serv
     service.jobs.request_cancel(claim.job_id, owner="ada", actor="ada")
     service.jobs.confirm_cancel(claim.job_id, claim.attempt)
     service.jobs.delete(claim.job_id, owner="ada")
-    for _ in range(int(DELETED_S / LIVE_S) + 1):
+    for _ in range(int(LOOKS_S / LIVE_S) + 1):
         service.later()
     copied(mirror)
     assert service.server.run(run_id)["info"]["status"] == "KILLED"

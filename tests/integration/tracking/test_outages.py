@@ -17,7 +17,7 @@ from tracking.mirror import Mirror
 from tracking.mlflow import MlflowUnreachableError, Run
 
 from .conftest import Service, copied, curve
-from .test_deleted import copied_after_failures
+from .test_deleted import copied_after_failures, experiment_of
 
 
 @contextmanager
@@ -72,6 +72,20 @@ def test_a_mirror_that_dies_while_it_makes_a_run_leaves_no_second(service: Servi
     copied(service.mirror())  # another process, which knows only what the record says
     (run,) = service.server.runs(service.project)
     assert run["info"]["run_id"] == service.run_of(claim)
+
+
+def test_a_run_that_mlflow_makes_late_for_a_mirror_that_has_ended_is_deleted(service: Service) -> None:
+    claim = service.run()
+    copied_after_failures(service, service.mirror())
+    tags = [{"key": "epochal.job_id", "value": claim.job_id}]
+    service.server.post("runs/create", {"experiment_id": experiment_of(service), "tags": tags})
+    service.succeed(claim, points=curve(1, 30))
+    mirror = service.mirror()  # another process, which knows only what the record says
+    copied_after_failures(service, mirror)
+    runs = {run["info"]["run_id"]: run["info"]["lifecycle_stage"] for run in service.server.runs(service.project)}
+    assert sorted(runs.values()) == ["active", "deleted"]
+    assert runs[service.run_of(claim)] == "active"
+    assert mirror._memories == {}
 
 
 def test_a_proxy_without_a_server_is_one_warning_and_no_job_waits_afterwards(
