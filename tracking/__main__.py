@@ -1,4 +1,7 @@
-"""The mirror: `python -m tracking`; the embedded MLflow: `python -m tracking serve --bind unix:PATH --home DIR`."""
+"""The mirror: `python -m tracking`; the embedded MLflow: `python -m tracking serve --bind unix:PATH --home DIR`.
+
+`python -m tracking migrate` brings the database of another MLflow, MLFLOW_BACKEND_STORE_URI, to the installed release.
+"""
 
 import argparse
 import logging
@@ -26,7 +29,10 @@ def main() -> int:
     serve = verbs.add_parser("serve", help="become the MLflow server of an embedded stack")
     serve.add_argument("--bind", required=True, help="unix:PATH, which only this user reaches, or HOST:PORT")
     serve.add_argument("--home", type=Path, required=True, help="folder of its database and artifacts")
+    verbs.add_parser("migrate", help="bring MLFLOW_BACKEND_STORE_URI to the schema of the MLflow that is installed")
     options = parser.parse_args()
+    if options.verb == "migrate":
+        return _migrate(os.environ.get("MLFLOW_BACKEND_STORE_URI", ""))
     if options.verb == "serve":
         from .serve import serve as become_server
 
@@ -35,6 +41,27 @@ def main() -> int:
     from store import service
 
     return service.serve(load)
+
+
+def _migrate(url: str) -> int:
+    """Migrate MLflow's database; the exit status."""
+    logging.basicConfig(format="%(message)s")
+    if not url:
+        log.error("MLFLOW_BACKEND_STORE_URI is not set: there is no database to migrate.")
+        return 2
+    from sqlalchemy.exc import DBAPIError
+
+    from .migration import MlflowSchemaError, migrate
+
+    try:
+        migrate(url)
+    except MlflowSchemaError as error:
+        log.error("%s", error)
+        return 1
+    except DBAPIError as error:
+        log.error("MLflow's database does not answer: %s", str(error.orig).partition("\n")[0])
+        return 1
+    return 0
 
 
 def load() -> Callable[[Settings, threading.Event], None]:

@@ -1,7 +1,7 @@
-"""MLflow's own database in the embedded stack: brought to the schema of the MLflow that is installed.
+"""MLflow's own database: brought to the schema of the MLflow that is installed, before its server starts.
 
-MLflow does not start over a schema of an earlier release, and leaves the migration to its operator. Embedded there is
-none. The functions below are private to MLflow: with a release that has others, the server fails at its start.
+MLflow does not start over a schema of an earlier release, and leaves the migration to its operator. The functions below
+are private to MLflow: with a release that has others, the server fails at its start.
 """
 
 import logging
@@ -22,13 +22,15 @@ class MlflowSchemaError(Exception):
 
 
 def migrate(url: str) -> Path | None:
-    """Bring an SQLite database of an earlier MLflow up to date; where its copy is, None when nothing was to be done.
+    """Bring the database of an earlier MLflow up to date; the copy of an SQLite database that was migrated.
 
-    MLflow's migrations are not one transaction: one that fails is taken back with the copy, and one that was stopped
-    half way begins again from it. Raises `MlflowSchemaError`.
+    PostgreSQL migrates in one transaction. On SQLite, a migration that fails is taken back with the copy, and one that
+    was stopped half way begins again from it. Raises `MlflowSchemaError`.
     """
     engine = schemas.create_sqlalchemy_engine(url)
     try:
+        if engine.dialect.name != "sqlite":
+            return _migrate_server(engine)
         path = Path(engine.url.database)
         if not path.is_file():
             return None
@@ -49,14 +51,31 @@ def migrate(url: str) -> Path | None:
             engine.dispose()
             _copied(kept, path)
             kept.unlink()
-            raise MlflowSchemaError(
-                f"MLflow's database {path} is of another MLflow (schema {found}), and this one cannot migrate it: "
-                f"{error}. It is as it was. Install the release that wrote it, or move it away: the record fills a "
-                "new one."
-            ) from error
+            raise _refused(str(path), found, error) from error
     finally:
         engine.dispose()
     return kept.replace(copy)
+
+
+def _migrate_server(engine: Any) -> None:
+    """Migrate a server's database, in one transaction."""
+    found, latest = schemas._get_schema_version(engine), schemas._get_latest_schema_revision()
+    if found is None or found == latest:
+        return
+    where = engine.url.render_as_string(hide_password=True)
+    log.warning("MLflow's database %s is migrated from %s to %s", where, found, latest)
+    try:
+        schemas._upgrade_db(engine)
+    except Exception as error:
+        raise _refused(where, found, error) from error
+
+
+def _refused(where: str, found: str, error: Exception) -> MlflowSchemaError:
+    """Why a database stays as it is."""
+    return MlflowSchemaError(
+        f"MLflow's database {where} is of another MLflow (schema {found}), and this one cannot migrate it: {error}. "
+        "It is as it was. Install the release that wrote it, or move it away: the record fills a new one."
+    )
 
 
 def _copied(source: Path, target: Path) -> Path:

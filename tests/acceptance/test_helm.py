@@ -181,10 +181,12 @@ def test_the_migration_is_no_hook_and_every_pod_of_ours_waits_for_it(manifests: 
     assert "helm.sh/hook" not in str(job)
     for name, pod in pods(manifests).items():
         waits = [one["command"] for one in pod["spec"].get("initContainers", [])]
-        others = ("migrate", "mlflow", "postgres", "redis")
-        assert waits == (
-            [] if any(one in name for one in others) else [["python", "-m", "store", "check", "--wait", "600"]]
-        )
+        if "mlflow" in name:
+            assert waits == [["python", "-m", "tracking", "migrate"]]
+        elif any(one in name for one in ("migrate", "postgres", "redis")):
+            assert waits == []
+        else:
+            assert waits == [["python", "-m", "store", "check", "--wait", "600"]]
 
 
 def test_another_tag_or_another_setting_is_another_job(chart: helm.Chart) -> None:

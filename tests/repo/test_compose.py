@@ -127,7 +127,7 @@ def test_what_a_container_starts_is_there() -> None:
     for command in started:
         if command[:2] == ["python", "-m"]:
             assert find_spec(f"{command[2]}.__main__"), command
-    assert {command[0] for command in started} == {"python", "gunicorn", "mlflow", "sh", "postgres"}
+    assert {command[0] for command in started} == {"python", "gunicorn", "sh", "postgres"}
     checks = [service["healthcheck"]["test"] for service in SERVICES.values() if "healthcheck" in service]
     for check in (check for check in checks if "deploy/healthy.py" in check):
         assert callable(getattr(healthy, check[-1]))

@@ -9,17 +9,17 @@ import pytest
 from alembic import command
 from alembic.script import ScriptDirectory
 from mlflow.store.tracking.dbmodels.initial_models import Base
+from sqlalchemy import text
 
+from tests.services import fresh_database, postgres_server
+from tracking.__main__ import main
 from tracking.migration import MlflowSchemaError, migrate, schemas
 
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")  # MLflow's own use
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Path:
-    """A database as the release before the last migration left it, with an experiment."""
-    path = tmp_path / "mlflow.db"
-    url = f"sqlite:///{path}"
+def made_by_the_release_before(url: str) -> str:
+    """Make the tables as the release before the last migration left them; their schema."""
     engine = schemas.create_sqlalchemy_engine(url)
     Base.metadata.create_all(engine)
     config = schemas._get_alembic_config(url)
@@ -29,10 +29,17 @@ def database(tmp_path: Path) -> Path:
         (newest, before, *_) = ScriptDirectory.from_config(config).walk_revisions()
         assert newest.down_revision == before.revision
         command.downgrade(config, before.revision)
+        statement = "INSERT INTO experiments (name, lifecycle_stage, workspace) VALUES ('ours', 'active', 'default')"
+        connection.execute(text(statement))
     engine.dispose()
-    with closing(sqlite3.connect(path)) as made:
-        made.execute("INSERT INTO experiments (name, lifecycle_stage, workspace) VALUES ('ours', 'active', 'default')")
-        made.commit()
+    return str(before.revision)
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    """A database as the release before the last migration left it, with an experiment."""
+    path = tmp_path / "mlflow.db"
+    made_by_the_release_before(f"sqlite:///{path}")
     return path
 
 
@@ -40,6 +47,15 @@ def asked(path: Path, query: str) -> list[tuple[str]]:
     """What a database answers."""
     with closing(sqlite3.connect(path)) as opened:
         return opened.execute(query).fetchall()
+
+
+def of_a_server(url: str, query: str) -> str:
+    """What a server's database answers."""
+    engine = schemas.create_sqlalchemy_engine(url)
+    with engine.begin() as connection:
+        found = str(connection.execute(text(query)).scalar_one())
+    engine.dispose()
+    return found
 
 
 SCHEMA, EXPERIMENTS = "SELECT version_num FROM alembic_version", "SELECT name FROM experiments"
@@ -87,3 +103,23 @@ def test_one_of_a_newer_mlflow_stays_as_it_is_and_is_named(database: Path) -> No
 def test_where_there_is_none_nothing_is_done(tmp_path: Path) -> None:
     assert migrate(f"sqlite:///{tmp_path / 'mlflow.db'}") is None
     assert list(tmp_path.iterdir()) == []
+
+
+def test_that_of_a_server_is_migrated_by_a_command(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("sys.argv", ["tracking", "migrate"])
+    with postgres_server() as server, fresh_database(server) as url:
+        monkeypatch.setenv("MLFLOW_BACKEND_STORE_URI", url)
+        assert main() == 0  # an empty one is MLflow's own to fill
+        earlier = made_by_the_release_before(url)
+        assert of_a_server(url, SCHEMA) == earlier
+        assert main() == 0
+        assert of_a_server(url, SCHEMA) == schemas._get_latest_schema_revision()
+        assert of_a_server(url, EXPERIMENTS) == "ours"
+        of_a_server(url, "UPDATE alembic_version SET version_num = 'from2030' RETURNING version_num")
+        assert main() == 1
+        assert "schema from2030" in caplog.text
+        assert "It is as it was" in caplog.text
+    assert main() == 1
+    assert "does not answer" in caplog.text
