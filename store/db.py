@@ -52,6 +52,11 @@ IDLE_S = 10
 """A process that freezes in the middle of a transaction must not keep the reaper from its jobs for longer."""
 LOCK_S = 10
 """How long a statement waits for a lock."""
+_BEGIN_SESSION = (
+    "SELECT pg_backend_pid(), "
+    f"set_config('idle_in_transaction_session_timeout', '{IDLE_S}s', false), "
+    f"set_config('lock_timeout', '{LOCK_S}s', false)"
+)
 OVERLAP = timedelta(seconds=IDLE_S + LOCK_S)
 """A transaction may end so much later than the moment that it wrote says: who looks for news goes back as far."""
 DEADLOCKS = 8
@@ -178,9 +183,12 @@ def _connect_postgresql(url: str) -> Engine:
 
     @event.listens_for(engine, "connect")
     def _configure(connection: "psycopg.Connection", record: object) -> None:
-        connection.execute(f"SET idle_in_transaction_session_timeout = '{IDLE_S}s'")
-        connection.execute(f"SET lock_timeout = '{LOCK_S}s'")
+        answer = connection.execute(_BEGIN_SESSION).fetchone()
         connection.commit()
+        if answer is not None and answer[0] != connection.info.backend_pid:
+            # A pooler, such as PgBouncer, stands between. Another connection may be behind it at the next transaction,
+            # which knows no statement of ours by its name, or has another client's statement of that name.
+            connection.prepare_threshold = None
 
     @event.listens_for(engine, "handle_error")
     def _leave_a_standby(context: ExceptionContext) -> None:

@@ -1,16 +1,20 @@
+import asyncio
+import re
 import subprocess
 import sys
 from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Engine, select, text
+from sqlalchemy import Engine, make_url, select, text
 
 from store import db, schema
 from store.errors import StoreUnavailableError
 from store.tables import Base, JobEvent
+from tests.chaos.proxy import Proxy
 from tests.record import Record
 
 from ...services import PATIENCE, free_port, fresh_database
@@ -49,6 +53,27 @@ def test_services_that_start_together_migrate_once(kind: str, sqlite_url: str, p
         engine = db.connect(url)
         Record(engine).ready()
         engine.dispose()
+
+
+class Pooler(Proxy):
+    """A wire that gives a client a process id of its own, as PgBouncer does, instead of the server process's."""
+
+    async def _next(self, reader: asyncio.StreamReader) -> bytes:
+        return re.sub(rb"(?s)(K\0\0\0\x0c)....", rb"\1\0\0\0\0", await super()._next(reader))
+
+
+def test_behind_a_pooler_no_statement_has_a_name_that_another_client_may_have_given(postgres_url: str) -> None:
+    server = make_url(postgres_url)
+    pooler = Pooler(server.port or 5432, server.host or "127.0.0.1")
+    thresholds = []
+    for host, port in ((server.host, server.port), ("127.0.0.1", pooler.port)):
+        engine = db.connect(server.set(host=host, port=port).render_as_string(hide_password=False))
+        with db.reading(engine) as connection:
+            driver: Any = connection.connection.driver_connection
+            thresholds.append(driver.prepare_threshold)
+        engine.dispose()
+    pooler.close()
+    assert thresholds == [5, None]
 
 
 def test_a_process_that_freezes_in_a_transaction_loses_it(postgres_url: str) -> None:
