@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Engine, Integer, String, or_, select, tuple_, update
+from sqlalchemy import Engine, Integer, String, delete, or_, select, tuple_, update
 
 from spec.states import FailureReason, JobStatus
 from spec.views import Curve
@@ -16,7 +16,8 @@ from .db import in_values, now, reading, values_table, writing
 from .ends import RUNNING, end_leases, end_well, release, store_progress
 from .recent_use import count_recent_use
 from .records import Progress, Reaped, Renewal, Success
-from .tables import Job, Lease
+from .states import queued
+from .tables import Job, Lease, Sweep, Worker
 from .tally import count_lost_leases, fold
 from .transitions import Transition, clean, log_event, move
 
@@ -177,6 +178,20 @@ class LeaseStore:
             connection.execute(
                 update(Lease).where(Lease.job_id.in_(ending.cte("ending").select())).values(until=now(seconds))
             )
+
+    def clock_was_put_back(self, lease_s: float) -> None:
+        """Let no lease, and no wait of a job in the queue, last longer than a lease: else a lost worker kept its jobs.
+
+        Workers and controllers that live renew theirs. A worker that was seen in times to come is forgotten until it
+        is seen again.
+        """
+        with writing(self._engine) as connection:
+            for lease in (Lease, Sweep):
+                connection.execute(update(lease).where(lease.until > now(lease_s)).values(until=now(lease_s)))
+            late = select(Job.id).where(queued(), Job.not_before > now(lease_s)).with_for_update(skip_locked=True)
+            waits = update(Job).where(Job.id.in_(late.cte("late").select()))
+            connection.execute(waits.values(not_before=now(lease_s)))
+            connection.execute(delete(Worker).where(Worker.seen_at > now()))
 
     def reap(self) -> Reaped:
         """Free the jobs whose leases have expired, and count them; any number of reapers may run at once.

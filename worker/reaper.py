@@ -27,7 +27,8 @@ class Reaper:
 
     While the record was away, its disk was full, or this machine slept, no worker could renew its leases; nor could one
     before the record's clock was put forward. Then workers that live have a moment to renew them, or to give their jobs
-    back uncharged, before leases are reaped.
+    back uncharged, before leases are reaped. Where the clock was put back, leases would last too long: they are
+    shortened.
 
     `ring` sends a message for a job; it answers False when the broker is down.
     """
@@ -36,6 +37,7 @@ class Reaper:
         self, store: LeaseStore, notifications: NotificationStore, ring: Callable[[str], bool], *, lease_s: float
     ) -> None:
         self._store, self._notifications, self._ring = store, notifications, ring
+        self._lease_s = lease_s
         self.every_s = min(EVERY_S, lease_s / 4)
         self._record_was_away = False
         self._looked_at: datetime | None = None
@@ -43,8 +45,12 @@ class Reaper:
     def once(self) -> None:
         """Reap expired leases, then ring for jobs whose bell was lost. Raises `StoreError`."""
         was_away, self._record_was_away = self._record_was_away, True  # until the record has answered
-        if was_away or self._time_has_jumped():
+        passed = self._since_last_look()
+        if was_away or passed > timedelta(seconds=2 * self.every_s):
             self._store.extend(GRACE_S)
+        if passed < timedelta():
+            log.warning("the clock of the record was put back by %s: leases are shortened", -passed)
+            self._store.clock_was_put_back(self._lease_s)
         reaped = self._store.reap()
         if reaped.requeued or reaped.failed or reaped.cancelled:
             log.warning("workers were lost: %s", reaped)
@@ -59,11 +65,9 @@ class Reaper:
         self._looked_at = self._store.clock()
         self._record_was_away = False
 
-    def _time_has_jumped(self) -> bool:
-        """Whether the last look is longer ago, by the record's clock, than this reaper waits between two."""
-        if self._looked_at is None:
-            return False
-        return self._store.clock() - self._looked_at > timedelta(seconds=2 * self.every_s)
+    def _since_last_look(self) -> timedelta:
+        """The time since the last look, by the record's clock."""
+        return self._store.clock() - self._looked_at if self._looked_at else timedelta()
 
     def run(self, stop: threading.Event) -> None:
         """Reap until `stop`."""

@@ -86,6 +86,32 @@ def test_a_worker_may_renew_its_leases_first_when_its_machine_slept(
     assert store.get(job.id, owner=None).status is JobStatus.queued
 
 
+def test_where_the_clock_of_the_record_is_put_back_a_lost_worker_keeps_its_jobs_no_longer_than_a_lease(
+    store: Record, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    lost, waits = store.submit([SPEC, SPEC], owner="ada").jobs
+    for lease_s in (
+        3600.0,
+        3600.0,
+    ):  # as they look an hour after they were made for seconds, when the clock is put back
+        store.claim(worker="lost", device="cpu", limit=1, lease_s=lease_s)
+    assert store.requeue(waits.id, 1, reason="the disk is full", charge=False, wait_s=3600.0)
+    reaper, clock = Reaper(store, store, Bell().ring, lease_s=0.01), store.clock
+    reaper.once()
+    assert store.get(lost.id, owner=None).status is JobStatus.running
+    with monkeypatch.context() as earlier:
+        earlier.setattr(store, "clock", lambda: clock() - timedelta(hours=1))
+        reaper.once()
+    time.sleep(0.02)
+    reaper.once()
+    assert store.get(lost.id, owner=None).status is JobStatus.queued
+    assert {claim.job_id for claim in store.claim(worker="w", device="cpu", limit=2, lease_s=9.0)} == {
+        lost.id,
+        waits.id,
+    }
+    assert caplog.text.count("was put back by") == 1
+
+
 def test_a_job_whose_message_may_still_arrive_is_left_alone(store: Record) -> None:
     store.submit([SPEC], owner="ada")
     bell = Bell()
