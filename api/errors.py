@@ -27,6 +27,7 @@ from store.errors import (
     QueueFullError,
     StateForbidsError,
     StoreUnavailableError,
+    in_full,
 )
 from store.files import FilesUnavailableError
 
@@ -200,7 +201,7 @@ def _refused(error: Exception, status: HTTPStatus, sentence: str = "") -> Respon
     """The answer for an error of the record or the file store; the log has what may be the service's fault."""
     headers = {"Retry-After": str(_RETRY_AFTER_S[status])} if status in _RETRY_AFTER_S else {}
     if status is HTTPStatus.SERVICE_UNAVAILABLE:
-        log.error("request %s: %s", g.get("request_id", ""), error, exc_info=error)
+        log.error("request %s: %s", g.get("request_id", ""), in_full(error))
     return problem(status, sentence or str(error) or type(error).__doc__ or "", headers=headers)
 
 

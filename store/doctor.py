@@ -1,9 +1,11 @@
 """What is wrong with the record, the broker and the file store, as seen from this machine."""
 
 import socket
+import tempfile
 import time
 import uuid
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from kombu.connection import Connection as BrokerConnection
 from sqlalchemy import Engine, func, select
@@ -16,7 +18,7 @@ from spec.states import SweepState
 from .db import connect, demand_writable, now, reading
 from .device_requests import KINDS
 from .doorbell import transport_options
-from .errors import DiskFullError, ReadOnlyError, StoreError, in_full
+from .errors import DiskFullError, ReadOnlyError, ScratchError, StoreError, in_full
 from .figures import read_figures
 from .files import BadFilesUrlError, Files, MarkedFiles, WrongFilesError, files_at
 from .mark import MarkStore
@@ -48,7 +50,7 @@ def examine(settings: Settings) -> list[Finding]:
     else:
         found += _files(files)
         if is_read:
-            found += _disks(DiskSpace(engine, files, settings.disk_reserve_mib))
+            found += _disks(DiskSpace(engine, files, settings.disk_reserve_mib, Path(tempfile.gettempdir())))
     found += _broker(settings.broker_url)
     if is_read:
         found += _work(engine)
@@ -136,6 +138,9 @@ def _files(files: Files) -> Iterator[Finding]:
 def _disks(space: DiskSpace) -> Iterator[Finding]:
     try:
         space.check()
+        space.demand_scratch()
+    except ScratchError as error:
+        yield wrong("disk", str(error), "Then start the worker again.")
     except DiskFullError as error:
         yield wrong("disk", str(error), "Delete jobs and data sets that nobody needs, or enlarge the disk.")
     except StoreError as error:
@@ -212,5 +217,5 @@ def _without_controller(engine: Engine) -> int:
 
 
 def _first_line(error: Exception) -> str:
-    said = in_full(error) if isinstance(error, StoreError) else str(error)
+    said = in_full(error)
     return (said or type(error).__name__).splitlines()[0]

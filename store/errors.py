@@ -149,9 +149,9 @@ class NotMigratedError(StoreUnavailableError):
     """The record has an older schema than this release needs, or none."""
 
 
-def in_full(error: StoreError) -> str:
+def in_full(error: Exception) -> str:
     """The sentence of an error, and what the driver said: for logs only, because that names hosts and users."""
-    said = str(getattr(error.__cause__, "orig", "")).strip().partition("\n")[0]
+    said = str(getattr(error.__cause__, "orig", error.__cause__ or "")).strip().partition("\n")[0]
     return f"{error} ({said})" if said else str(error)
 
 
@@ -161,6 +161,10 @@ class NoSpaceError(StoreError):
 
 class DiskFullError(StoreUnavailableError):
     """The disk of the record or of the file store is full; it may have space later."""
+
+
+class ScratchError(StoreError):
+    """Nothing can be written to the folder that a worker's trainers write to first."""
 
 
 def _state(state: str) -> str:

@@ -11,8 +11,9 @@ from collections.abc import Callable
 from spec.importing import importing
 from spec.settings import BadSettingsError, Settings
 
-from .errors import StoreError, in_full
+from .errors import StoreError
 from .signals import heard
+from .trouble import Trouble
 from .writes import Writes
 
 REST_S = 0.5
@@ -63,7 +64,7 @@ def in_rounds(
 
     While nobody writes to the record, it rests for `REST_S`. While the record does not answer, the log says so once.
     """
-    available = more = True
+    trouble, more = Trouble(log, "this must wait for the database"), True
     began = float("-inf")
     while not stop.wait(more_s if more else pause_s):
         if not (more or writes.since_last_look() or clock() - began >= REST_S):
@@ -71,11 +72,10 @@ def in_rounds(
         began = clock()
         try:
             more = one_round()
-            available = True
+            trouble.is_over()
         except StoreError as error:
-            if available:
-                log.warning("this must wait for the database: %s", in_full(error))
-            available = more = False
+            trouble.is_there(error)
+            more = False
 
 
 def kept_up(

@@ -5,6 +5,8 @@ that run.
 """
 
 import shutil
+import socket
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -12,8 +14,10 @@ from pathlib import Path
 
 from sqlalchemy import Engine, text
 
+from spec.disk import reason
+
 from .db import reading
-from .errors import DiskFullError, NoSpaceError
+from .errors import DiskFullError, NoSpaceError, ScratchError
 from .files import Files
 
 MIB = 2**20
@@ -39,6 +43,7 @@ class DiskSpace:
         self._engine, self._files, self._reserve = engine, files, reserve_mib * MIB
         named = {"record": _record_folder(engine), "files": files.folder}
         self._named = {name: folder for name, folder in named.items() if folder is not None}
+        self._others = others
         self._folders = [*self._named.values(), *others]
         self._clock = clock
         self._probing = threading.Lock()
@@ -58,6 +63,18 @@ class DiskSpace:
                 f"The disk of the service is full: {free // MIB:,} MiB are free, and jobs are accepted and started "
                 f"from {self._reserve // MIB:,} MiB on. Tell whoever runs the service."
             )
+
+    def demand_scratch(self) -> None:
+        """Raise `ScratchError` where nothing can be written to `others`."""
+        for folder in self._others:
+            try:
+                with tempfile.TemporaryFile(dir=folder) as written:
+                    written.write(b"epochal")
+            except OSError as error:
+                raise ScratchError(
+                    f"The folder {folder} on {socket.gethostname()} cannot be written to: {reason(error)}. Jobs leave "
+                    "their models there first: mend its disk, or let TMPDIR name another folder."
+                ) from error
 
     def admit(self, size: int) -> None:
         """Raise `NoSpaceError` when `size` more bytes of an upload would take what is kept free."""

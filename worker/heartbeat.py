@@ -17,6 +17,7 @@ from store.curves import BEAT_S
 from store.errors import DiskFullError, StoreError
 from store.leases import LeaseStore
 from store.records import Progress
+from store.trouble import Trouble
 
 from .claimed_pack import ClaimedPack
 
@@ -91,12 +92,13 @@ class Heartbeat:
 
     def run(self, stop: threading.Event) -> None:
         """Beat until `stop`."""
-        every = min(BEAT_S, self.lease_s / 10)
+        every, trouble = min(BEAT_S, self.lease_s / 10), Trouble(log, "leases are not renewed")
         while not stop.wait(every):
             try:
                 self.beat()
+                trouble.is_over()
             except StoreError as error:
-                log.warning("leases not renewed: %s", error)
+                trouble.is_there(error)
 
     def run_watchdog(self, stop: threading.Event) -> None:
         """Watch until `stop`."""

@@ -138,7 +138,7 @@ class FreeMembers(Frozen):
 class Ended(Frozen):
     """Trainer: a member left the pack; a `whole_pack` fails by the fault of any member.
 
-    An `unsaved` one was trained, and its files could not be written because the disk of this machine is full.
+    An `unsaved` one was trained, and its files could not be written on this machine; the message says why.
     """
 
     kind: Literal["ended"] = "ended"

@@ -1,8 +1,8 @@
 """How claimed jobs ended: their files are published, and the record is written, once and only by the lease's holder.
 
 When the files cannot be stored, they wait in the trainer's folder and are stored again, for as long as the lease lasts
-and five minutes at most. If the disk is still full then, or the file store is still away, the job goes back to the
-queue, uncharged, and goes on from its checkpoint later.
+and five minutes at most. Then the job goes back to the queue, uncharged, and goes on from its checkpoint later, perhaps
+on another machine: the machine is at fault, and not the job.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ from pathlib import Path
 from spec.disk import reason
 from spec.states import FailureReason, StopReason
 from store.errors import StoreError
-from store.files import may_pass, part
+from store.files import part
 from store.leases import WORKER_STOPPED
 from store.records import ArtifactRecord, Success
 
@@ -41,7 +41,7 @@ PATIENCE_S = 300.0
 """How long the files of a job are stored again before it is given back."""
 
 NOT_NOW_S = 30.0
-"""How long a job waits at least that was given back because a disk is full or the file store is away."""
+"""How long a job waits at least that was given back because its files cannot be stored, or fetched."""
 LATER = "it is not charged, and goes on from its checkpoint later"
 """How the history of a job ends that was given back so."""
 
@@ -80,7 +80,7 @@ class OutcomeWriter:
                 if job.leave_reason is LeaveReason.requeue:
                     self._context.ring(job.id)
             elif ended.end == "unsaved":
-                self.not_now(pack, [job.id], "the disk is full: its worker could not write its model")
+                self.not_now(pack, [job.id], f"{ended.message}: its worker could not write its model")
             else:
                 failure = ended.failure_reason or FailureReason.error
                 self.failed(pack, job, failure, ended.message or failure.sentence)
@@ -99,8 +99,8 @@ class OutcomeWriter:
             try:
                 contents[job.id] = (folder / job.id).read_bytes() if ended[job.id].files else b""
             except OSError as error:
-                log.exception("the files of %s cannot be read", job.id)
-                self.failed(pack, job, FailureReason.error, f"Its files cannot be read: {reason(error)}.")
+                self._unstored.pop(job.id, None)
+                self.not_now(pack, [job.id], f"{reason(error)}: its worker could not read its model again")
         jobs = pack.members(contents)
         try:
             artifacts = self._publish(jobs, ended, contents)
@@ -221,11 +221,7 @@ class OutcomeWriter:
 
     def _give_up(self, pack: ClaimedPack, job: ClaimedJob) -> None:
         error = self._drop_files(job).error
-        why = f"{reason(error)}: its model could not be stored"
-        if may_pass(error):
-            self.not_now(pack, [job.id], why)
-        else:
-            self.failed(pack, job, FailureReason.error, f"Its model could not be stored: {reason(error)}.")
+        self.not_now(pack, [job.id], f"{reason(error)}: its model could not be stored")
 
     def _drop_files(self, job: ClaimedJob) -> Unstored:
         """Forget that the files of a job wait to be stored."""

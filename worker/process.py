@@ -26,7 +26,7 @@ from store.artifacts import ArtifactStore
 from store.checkpoints import CheckpointStore
 from store.claims import ClaimStore
 from store.doorbell import Doorbell
-from store.errors import StoreError, in_full
+from store.errors import StoreError
 from store.failpoints import Failpoints
 from store.files import BadFilesUrlError, FilesUnavailableError, MarkedFiles, files_at
 from store.leases import LeaseStore
@@ -37,6 +37,7 @@ from store.notifications import NotificationStore
 from store.service import kept_up
 from store.signals import heard
 from store.space import DiskSpace
+from store.trouble import Trouble
 from store.uploads import UploadStore
 from store.workers import WorkerRecord, WorkerStore
 
@@ -135,7 +136,7 @@ class Worker:
         self._leave_when_idle_s = leave_when_idle_s
         self._stop_requested = threading.Event()
         self._told_at: float | None = None
-        self._unregistered: str | None = None
+        self._unregistered = Trouble(log, "this worker is not registered, and no job trains here")
         self._stopped = threading.Event()
 
     def run(self) -> int:
@@ -224,13 +225,14 @@ class Worker:
 
     def _demand_place(self) -> None:
         self._files.demand()
+        self._space.demand_scratch()
         self._space.demand()
 
     def _beat(self) -> None:
-        """Write to the record that this worker lives; not while its files are the wrong ones, and it claims nothing."""
-        why = None
+        """Write to the record that this worker lives; not while it has no place for files, and claims nothing."""
         try:
             self._files.demand()
+            self._space.demand_scratch()
             self._workers.heartbeat(
                 WorkerRecord(
                     id=self.name,
@@ -240,15 +242,9 @@ class Worker:
                     free_devices=self.slots.free_devices,
                 )
             )
-        except StoreError as error:
-            why = in_full(error)
-        except FilesUnavailableError as error:
-            why = f"{error} Until then no job can train."
-        if why and why != self._unregistered:
-            log.warning("this worker is not registered: %s", why)
-        elif self._unregistered and not why:
-            log.info("this worker is registered now")
-        self._unregistered = why
+            self._unregistered.is_over()
+        except (StoreError, FilesUnavailableError) as error:
+            self._unregistered.is_there(error)
 
 
 def consume_bells(app: Celery, slots: int, stop: threading.Event) -> None:

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from store.errors import StoreError
 from store.leases import LeaseStore
 from store.notifications import NotificationStore
+from store.trouble import Trouble
 
 log = logging.getLogger(__name__)
 
@@ -71,8 +72,10 @@ class Reaper:
 
     def run(self, stop: threading.Event) -> None:
         """Reap until `stop`."""
+        trouble = Trouble(log, "the reaper cannot reach the record")
         while not stop.wait(self.every_s):
             try:
                 self.once()
+                trouble.is_over()
             except StoreError as error:
-                log.warning("the reaper cannot reach the record: %s", error)
+                trouble.is_there(error)

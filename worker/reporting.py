@@ -10,7 +10,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from spec.disk import is_full, reason
+from spec.disk import reason
 from spec.estimate import estimate
 from spec.job import JobSpec
 from spec.live_boundary import LiveBoundary
@@ -195,16 +195,21 @@ class SupervisorCallbacks:
         """Write the model, then report that the member has ended."""
         self._send_points(now=True)
         saves = outcome.end == "succeeded" and bool(outcome.model)  # a pruned member leaves none
-        files = self._save(outcome) if saves else {}
+        unwritten, files = "", dict[str, int]()
+        if saves:
+            try:
+                files = self._save(outcome)
+            except OSError as error:  # the machine is at fault and not the job: another machine, or this one later
+                unwritten = reason(error)
         del self._jobs[outcome.id]
         self._watched.pop(outcome.id, None)
         self._reports.send(
             Ended(
                 id=outcome.id,
-                end="unsaved" if saves and not files else outcome.end,
+                end="unsaved" if unwritten else outcome.end,
                 stop_reason=outcome.stop_reason,
                 failure_reason=outcome.failure_reason,
-                message=outcome.message or "",
+                message=unwritten or outcome.message or "",
                 best_epoch=outcome.best_epoch,
                 best_metrics=None if outcome.best_metrics is None else _finite(outcome.best_metrics),
                 files=files,
@@ -224,7 +229,7 @@ class SupervisorCallbacks:
             self._reports.send(Ended(id=job_id, end="failed", failure_reason=why, message=message, whole_pack=shared))
 
     def _save(self, outcome: "Outcome") -> dict[str, int]:
-        """Write the files of a finished job, as one; their sizes by name. Nothing is left when the disk is full."""
+        """Write the files of a finished job, as one; their sizes by name. Nothing is left when that fails."""
         from trainer.export import files_of
 
         files = files_of(outcome, self._jobs[outcome.id].spec)
@@ -232,11 +237,10 @@ class SupervisorCallbacks:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             written.write_bytes(b"".join(files.values()))
-        except OSError as error:
-            if not is_full(error):
-                raise
-            written.unlink(missing_ok=True)
-            return {}
+        except OSError:
+            with suppress(OSError):
+                written.unlink(missing_ok=True)
+            raise
         return {name: len(content) for name, content in files.items()}
 
     def _write(self, job_id: str, checkpoint: "Checkpoint") -> str | None:

@@ -15,6 +15,7 @@ from spec.states import FailureReason
 from store.ends import CRASHES
 from store.errors import StoreError
 from store.files import FilesUnavailableError
+from store.trouble import Trouble
 
 from .checkpoint_files import CheckpointFiles
 from .checkpointing import Checkpointing
@@ -59,6 +60,7 @@ class Supervisor:
         self._context = context
         self._turns = Turns(device, context)
         self._stopping = threading.Event()
+        self._trouble = Trouble(log, f"{device.name} claims nothing")
         self._trainer = WarmTrainer(device, context.start_trainer, self._stopping)
         files = CheckpointFiles(context.files)
         self._checkpoints = Checkpointing(files, context.store)
@@ -74,7 +76,7 @@ class Supervisor:
             while self._trainer.get() and (pack := self._claim()):
                 self._train(pack)
         except StoreError as error:
-            log.warning("%s claims nothing for now: %s", self.device.name, error)
+            self._trouble.is_there(error)
         except FilesUnavailableError as error:  # a warning says that this worker is not registered
             log.debug("%s claims nothing for now: %s", self.device.name, error)
         except Exception:
@@ -109,6 +111,7 @@ class Supervisor:
             lease_s=context.heartbeat.lease_s,
             behind=self._turns.had(),
         )
+        self._trouble.is_over()
         if not claims:
             return None
         self._turns.begin(claims[0].owner)
@@ -135,7 +138,7 @@ class Supervisor:
                 held=[member.id for member in pack.members()],
             )
         except (StoreError, FilesUnavailableError) as error:
-            log.warning("no job joins the pack: %s", error)
+            log.debug("no job joins the pack: %s", error)  # the heartbeat and the next claim warn
             return set()
         joining = {claim.job_id for claim in claims}
         if claims:

@@ -15,6 +15,7 @@ from store.checkpoints import CheckpointStore
 from store.errors import StoreError
 from store.files import Files, may_pass
 from store.records import PublishedFile
+from store.trouble import Trouble
 from store.uploads import FOLDER as UPLOADS
 from store.uploads import UploadStore
 
@@ -93,15 +94,16 @@ class Sweeper:
 
     def run(self, stop: threading.Event, clock: Callable[[], float] = time.monotonic) -> None:
         """Sweep until `stop`."""
-        looked_at = clock()
+        looked_at, trouble = clock(), Trouble(log, "the sweeper deletes nothing")
         while not stop.wait(EVERY_S):
             try:
                 self.once()
                 if clock() - looked_at > LOST_EVERY_S:
                     looked_at = clock()
                     self.lost()
+                trouble.is_over()
             except (StoreError, OSError) as error:
-                log.warning("the sweeper deletes nothing for now: %s", error)
+                trouble.is_there(error)
 
 
 def _batches(uris: Sequence[str]) -> Iterator[Sequence[str]]:

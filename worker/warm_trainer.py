@@ -4,6 +4,8 @@ import logging
 import threading
 from collections.abc import Callable
 
+from store.trouble import Trouble
+
 from .devices import Device
 from .errors import TrainerDied
 from .trainer_process import Trainer
@@ -16,6 +18,7 @@ class WarmTrainer:
 
     def __init__(self, device: Device, start: Callable[[Device], Trainer], stopping: threading.Event) -> None:
         self._device, self._start, self._stopping = device, start, stopping
+        self._trouble = Trouble(log, f"{device.name} cannot train, and claims no jobs")
         self._trainer: Trainer | None = None
         self._left: Trainer | None = None
         """One that was killed, and perhaps never ends: then another would share its device with it."""
@@ -30,8 +33,9 @@ class WarmTrainer:
                 return None
             try:
                 self._trainer = self._start(self._device)
-            except TrainerDied as death:
-                log.error("%s cannot train, and claims no jobs: %s", self._device.name, death)
+                self._trouble.is_over()
+            except (TrainerDied, OSError) as error:
+                self._trouble.is_there(error)
         return None if self._stopping.is_set() else self._trainer
 
     def close(self) -> None:

@@ -73,6 +73,26 @@ def test_a_record_whose_disk_is_full_for_longer_than_a_lease_costs_no_attempt(
     promised(lambda: post(api).status_code == 201, within_s=20.0, what="jobs are accepted again")
 
 
+def test_a_worker_whose_own_disk_becomes_read_only_fails_no_job_and_claims_none_until_it_is_mended(here: Site) -> None:
+    with small_disk(64) as disk:
+        worker = here.worker(TMPDIR=str(disk.path), EPOCHAL_DISK_RESERVE_MIB="1")
+        here.slow_motion.begin()
+        (job_id,) = here.submit(STRUCK | {"max_attempts": 1})
+        here.trains(job_id)
+        disk.remount("ro")
+        here.slow_motion.end()
+        here.reaches(job_id, JobStatus.queued, 90.0)
+        assert "Read-only file system: its worker could not write its model; it is not" in reasons(here, job_id)[-1]
+        (other,) = here.submit({"dataset": "xor", "epochs": 5})
+        promised(lambda: "claims nothing: The folder" in worker.log.read_text(), within_s=30.0, what="its log says so")
+        assert here.job(other).status is JobStatus.queued
+        disk.remount("rw")
+        here.reaches(other, JobStatus.succeeded, 40.0)
+        here.reaches(job_id, JobStatus.succeeded, 60.0)
+        assert here.store.curve(job_id)["epoch"] == list(range(1, 201))
+        assert worker.log.read_text().count("claims nothing: ") == 1
+
+
 @pytest.fixture
 def stack() -> Iterator[tuple[Embedded, SmallDisk]]:
     with small_disk(192) as disk:

@@ -28,4 +28,4 @@ def test_a_worker_without_the_shared_folder_claims_nothing_and_trains_once_it_is
     site.doorbell.ring(job_id)
     site.wait(job_id, JobStatus.succeeded)
     assert all(site.files.get(artifact.uri) for artifact in site.store.artifacts(job_id))
-    assert log.read_text().count(f"this worker is not registered: The folder {folder} on ") == 1
+    assert log.read_text().count(f"this worker is not registered, and no job trains here: The folder {folder} on ") == 1

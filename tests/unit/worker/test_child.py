@@ -109,6 +109,15 @@ def test_a_job_that_must_leave_ends_its_epoch_and_saves_first(received: Received
     assert (epochs(reports), saved.epochs["a"], ended.end) == ([1], 1, "cancelled")
 
 
+def test_a_model_that_cannot_be_written_is_the_machines_fault_and_not_the_jobs(
+    received: Received, tmp_path: Path
+) -> None:
+    (tmp_path / "a").mkdir()  # a folder where the model's file should be
+    *_, ended = run(received, tmp_path, five_epochs(), checkpoint_s=60.0)
+    assert isinstance(ended, Ended)
+    assert (ended.end, ended.failure_reason, ended.message) == ("unsaved", None, "Is a directory")
+
+
 def test_a_checkpoint_that_cannot_be_written_does_not_stop_the_training(received: Received, tmp_path: Path) -> None:
     (tmp_path / messages.CHECKPOINTS).write_text("a file where a folder should be")
     reports = run(received, tmp_path, five_epochs(), checkpoint_s=0.0)

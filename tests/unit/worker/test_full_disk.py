@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from spec.states import FailureReason, JobStatus
+from spec.states import JobStatus
 from store.files.local import LocalFiles
 from worker.errors import TrainerDied
 from worker.messages import Cancel, Ended, Order, Report, Train
@@ -149,20 +149,25 @@ def test_a_model_that_its_trainer_could_not_write_charges_no_job(bench: Bench) -
     (job_id,) = bench.submit(SMALL | {"max_attempts": 1})
 
     def unsaved(trainer: Scripted, order: Order) -> list[Report | Exception]:
-        return [points(job_id, 1), saved(trainer, job_id, 1), Ended(id=job_id, end="unsaved")]
+        return [
+            points(job_id, 1),
+            saved(trainer, job_id, 1),
+            Ended(id=job_id, end="unsaved", message="Read-only file system"),
+        ]
 
     bench.supervisor(unsaved).drain()
     assert bench.status(job_id) is JobStatus.queued
-    assert "the disk is full: its worker could not write its model" in reasons(bench, job_id)[-1]
+    assert (
+        "Read-only file system: its worker could not write its model; it is not charged" in reasons(bench, job_id)[-1]
+    )
     bench.ready_now()
     bench.supervisor(succeeds).drain()
     assert bench.status(job_id) is JobStatus.succeeded
 
 
-def test_a_file_store_that_stays_broken_fails_the_job_and_says_why(bench: Bench, disk: FullDisk) -> None:
-    (job_id,) = bench.submit(SMALL)
-    disk.error = errno.EACCES
+def test_a_file_store_that_stays_broken_costs_no_job_which_says_why_it_waits(bench: Bench, disk: FullDisk) -> None:
+    (job_id,) = bench.submit(SMALL | {"max_attempts": 1})
+    disk.error = errno.EIO
     bench.supervisor(trains_to_the_end()).drain()
-    job = bench.store.get(job_id, owner=None)
-    assert (job.status, job.failure_reason) == (JobStatus.failed, FailureReason.error)
-    assert job.failure_message == "Its model could not be stored: Permission denied."
+    assert bench.status(job_id) is JobStatus.queued
+    assert "Input/output error: its model could not be stored; it is not charged" in reasons(bench, job_id)[-1]
