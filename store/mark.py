@@ -1,12 +1,13 @@
 """The mark by which the record knows its file store: the API sees to it that both have the same."""
 
 import logging
+from contextlib import suppress
 from uuid import uuid4
 
 from sqlalchemy import Engine, delete, insert, select
 
 from .db import lock, reading, writing
-from .files import Files, mark_in, put_mark
+from .files import Files, mark_and_address_in, mark_in, put_mark
 from .tables import FileStore
 
 log = logging.getLogger(__name__)
@@ -17,6 +18,7 @@ class MarkStore:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._is_addressed = False
 
     def known(self) -> str | None:
         """The mark; None before the first API of this release has started."""
@@ -24,8 +26,18 @@ class MarkStore:
             return connection.execute(select(FileStore.mark)).scalar()
 
     def settled(self, files: Files) -> str:
-        """The mark. A record without one takes that of `files`, or both get a new one. Raises `OSError`."""
-        return self.known() or self._agree(files, anew=False)
+        """The mark. A record without one takes that of `files`, or both get a new one. Raises `OSError`.
+
+        Files that were moved with their mark get their new address written beside it, once: workers must have the same.
+        """
+        mark = self.known() or self._agree(files, anew=False)
+        if not self._is_addressed:
+            found, address = mark_and_address_in(files)
+            if found == mark and address != files.uri(""):
+                with suppress(OSError):  # what is read-only can be read
+                    put_mark(files, mark)
+            self._is_addressed = True
+        return mark
 
     def renew(self, files: Files) -> str:
         """Give the record and `files` a new mark: from now on these are its files, and no others. Raises `OSError`."""

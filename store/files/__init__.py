@@ -2,7 +2,7 @@
 
 from .addresses import part, pieces, without_part
 from .errors import BadFilesUrlError, FilesUnavailableError, WrongFilesError, may_pass
-from .marked import MARK, MarkedFiles, mark_in, put_mark
+from .marked import MARK, MarkedFiles, mark_and_address_in, mark_in, put_mark
 from .protocol import Files
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "MarkedFiles",
     "WrongFilesError",
     "files_at",
+    "mark_and_address_in",
     "mark_in",
     "may_pass",
     "part",

@@ -21,6 +21,7 @@ MARK = "epochal-files-id"
 """The file with the mark. It is not hidden, so that whoever copies the files copies it."""
 
 _LENGTH = 36
+_ADDRESS = "Its address is "
 _ABOUT = "The file store of an Epochal service is known by the line above. Leave this file where it is.\n"
 
 ASKED_EVERY_S = 30.0
@@ -31,15 +32,22 @@ BUCKET_HOLDS_S = 60.0
 
 def mark_in(files: Files) -> str | None:
     """The mark of a file store. Raises `OSError`."""
+    return mark_and_address_in(files)[0]
+
+
+def mark_and_address_in(files: Files) -> tuple[str | None, str | None]:
+    """The mark of a file store, and its address where it was marked. Raises `OSError`."""
     try:
-        return files.get(MARK)[:_LENGTH].decode(errors="replace").strip() or None
+        lines = files.get(MARK).decode(errors="replace").splitlines()
     except FileNotFoundError:
-        return None
+        return None, None
+    addresses = (line.removeprefix(_ADDRESS) for line in lines if line.startswith(_ADDRESS))
+    return "".join(lines[:1])[:_LENGTH].strip() or None, next(addresses, None)
 
 
 def put_mark(files: Files, mark: str) -> None:
     """Mark a file store. Raises `OSError`."""
-    files.put(MARK, f"{mark}\n{_ABOUT}".encode())
+    files.put(MARK, f"{mark}\n{_ABOUT}{_ADDRESS}{files.uri('')}\n".encode())
 
 
 class MarkedFiles:
@@ -86,8 +94,10 @@ class MarkedFiles:
             expected = self._expected_now(every_s)
             if expected is None:
                 return
-            found = mark_in(self._files)
+            found, address = mark_and_address_in(self._files)
             if found == expected:
+                if self.folder is not None and address not in (None, self.uri("")):
+                    raise WrongFilesError(self._elsewhere(address))
                 self._found_at = self._clock()
                 return
         raise WrongFilesError(self._wrong(found))
@@ -101,6 +111,12 @@ class MarkedFiles:
 
     def _named(self) -> str:
         return f"The folder {self.folder} on {socket.gethostname()}" if self.folder else self.uri("").rstrip("/")
+
+    def _elsewhere(self, address: str | None) -> str:
+        return (
+            f"{self._named()} is the file store of this service, but the API has it at another address, {address}: it "
+            "would not find what is stored here. Mount it at that path, and correct EPOCHAL_FILES_URL."
+        )
 
     def _wrong(self, found: str | None) -> str:
         has = f"its mark (the file {MARK}) is another one" if found else f"it has no mark (the file {MARK})"

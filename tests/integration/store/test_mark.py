@@ -149,6 +149,21 @@ def test_what_is_wrong_says_where_and_what_to_do(folder: Files, bucket: str, tmp
         MarkedFiles(files_at(bucket), lambda: "ours").demand()
 
 
+def test_a_share_that_is_mounted_at_another_path_than_the_apis_is_refused_until_the_api_has_it_there_too(
+    engine: Engine, folder: Files, tmp_path: Path
+) -> None:
+    marks = MarkStore(engine)
+    MarkedFiles(folder, partial(marks.settled, folder)).put("jobs/1", b"one")
+    (tmp_path / "mounted-here").symlink_to(tmp_path / "files")
+    elsewhere = files_at((tmp_path / "mounted-here").as_uri())
+    with pytest.raises(WrongFilesError, match=rf"another address, {folder.uri('')}: it would not find"):
+        MarkedFiles(elsewhere, marks.known).put("jobs/2", b"two")
+    again = MarkedFiles(elsewhere, partial(MarkStore(engine).settled, elsewhere))  # the API has started with it
+    again.put("jobs/2", b"two")
+    MarkedFiles(elsewhere, marks.known).put("jobs/3", b"three")
+    assert mark_in(folder) == marks.known()
+
+
 def test_a_folder_is_looked_at_before_each_write_and_goes_on_when_it_is_mounted(folder: Files, tmp_path: Path) -> None:
     folder.put(MARK, b"ours")
     marked = MarkedFiles(folder, lambda: "ours")
