@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from kombu.connection import Connection as BrokerConnection
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, func, literal, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from spec.findings import CLOCKS_S, Finding, Health, clock_differs, ok, warning, wrong
@@ -67,6 +67,7 @@ def _record(engine: Engine) -> Iterator[Finding]:
         with reading(engine) as connection:
             demand_writable(connection)
             ahead_s = (connection.execute(select(now())).scalar_one()).timestamp() - time.time()
+            knows_letters = connection.execute(select(func.lower(literal("Ä")) == "ä")).scalar_one()
     except ReadOnlyError:
         fix = "Let EPOCHAL_DATABASE_URL name the primary server; or look why the server is read-only: a full disk?"
         yield wrong("record", f"{where} is read-only.", fix)
@@ -79,6 +80,9 @@ def _record(engine: Engine) -> Iterator[Finding]:
         )
         return
     yield ok("record", f"{where} answers within {took_ms:.0f} ms.")
+    if not knows_letters:
+        says = "The database's locale knows ASCII letters only: a search for `müller` does not find `MÜLLER`."
+        yield warning("record", says, "Restore a dump into a database with a locale of UTF-8, such as C.UTF-8.")
     if schema.is_newer:
         yield warning(
             "schema",

@@ -76,15 +76,16 @@ def postgres_server() -> Iterator[str]:
 
 
 @contextmanager
-def fresh_database(server: str, encoding: str = "UTF8") -> Iterator[str]:
+def fresh_database(server: str, encoding: str = "UTF8", locale: str = "") -> Iterator[str]:
     """A new database on the server behind a URL.
 
     It waits for no disk when it commits: only a crash of the server would tell, and who crashes one starts its own.
     """
     name = f"epochal_{uuid.uuid4().hex[:12]}"
-    locale = "" if encoding == "UTF8" else "LOCALE 'C'"  # the server's own has its encoding
+    own = locale or ("" if encoding == "UTF8" else "C")  # the server's own locale has its encoding
+    given = f"LOCALE '{own}'" if own else ""
     with _administrator(server) as connection:
-        connection.execute(f"CREATE DATABASE {name} ENCODING '{encoding}' {locale} TEMPLATE template0".encode())
+        connection.execute(f"CREATE DATABASE {name} ENCODING '{encoding}' {given} TEMPLATE template0".encode())
         connection.execute(f"ALTER DATABASE {name} SET synchronous_commit = off".encode())
     try:
         yield make_url(server).set(database=name).render_as_string(hide_password=False)

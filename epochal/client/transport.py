@@ -264,6 +264,12 @@ def raise_for_status(answer: httpx.Response) -> None:
                 "one of them has too much to do. Try again.",
                 status=status,
             ) from None
+        if status == httpx.codes.REQUEST_ENTITY_TOO_LARGE:
+            raise AnswerError(
+                f"{answer.url.host} answered {status} {answer.reason_phrase}: a proxy before the API takes no body of "
+                "this size. Whoever runs it must let it take 32 MiB (nginx: client_max_body_size).",
+                status=status,
+            ) from None
         raise AnswerError(
             f"{answer.url.host} answered {status} {answer.reason_phrase}, and not as Epochal does: "
             "look whether EPOCHAL_URL names its API, or at its log.",

@@ -19,6 +19,7 @@ from store.mark import MarkStore
 from store.tables import Job, Sweep
 from store.workers import WorkerRecord, WorkerStore
 from tests.record import Record, migrate
+from tests.services import fresh_database, postgres_server
 
 from .test_jobs import spec, submit
 
@@ -84,6 +85,13 @@ def test_the_schema_of_another_release_is_said(home: Path, revision: str, health
     said = found(home)
     assert said["schema"].health is health
     assert ("workers" in said) == (health is Health.warning)  # an old schema may lack what would be read
+
+
+@pytest.mark.parametrize(("locale", "health"), [("C", Health.warning), ("C.UTF-8", Health.ok)])
+def test_a_database_that_knows_ascii_letters_only_is_said(home: Path, locale: str, health: Health) -> None:
+    with postgres_server() as server, fresh_database(server, locale=locale) as url:
+        migrate(url)
+        assert found(home, database_url=url)["record"].health is health
 
 
 def test_a_database_that_is_away_hides_no_other_fault(tmp_path: Path) -> None:

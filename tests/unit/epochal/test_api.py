@@ -171,6 +171,11 @@ def test_a_page_of_a_proxy_that_does_not_reach_the_server_is_repeated_and_then_b
         client(*[page] * 4).job("x")
 
 
+def test_a_proxy_that_takes_no_large_body_is_said_to_be_the_one_that_refuses() -> None:
+    with pytest.raises(AnswerError, match="a proxy before the API takes no body of this size"):
+        client(httpx.Response(413, text="<html>Request Entity Too Large</html>")).job("x")
+
+
 def test_an_answer_that_is_no_problem_document_is_still_an_error() -> None:
     with pytest.raises(AnswerError, match="500 Internal Server Error"):
         client(httpx.Response(500, text="<html>")).cancel("x")
