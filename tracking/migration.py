@@ -30,7 +30,8 @@ def migrate(url: str) -> Path | None:
     engine = schemas.create_sqlalchemy_engine(url)
     try:
         if engine.dialect.name != "sqlite":
-            return _migrate_server(engine)
+            _migrate_server(engine)
+            return None
         path = Path(engine.url.database)
         if not path.is_file():
             return None
@@ -59,10 +60,14 @@ def migrate(url: str) -> Path | None:
 
 def _migrate_server(engine: Any) -> None:
     """Migrate a server's database, in one transaction."""
-    found, latest = schemas._get_schema_version(engine), schemas._get_latest_schema_revision()
+    where = engine.url.render_as_string(hide_password=True)
+    try:
+        found, latest = schemas._get_schema_version(engine), schemas._get_latest_schema_revision()
+    except Exception as error:
+        why = str(getattr(error, "orig", error)).partition("\n")[0]
+        raise MlflowSchemaError(f"MLflow's database {where} does not answer: {why}") from error
     if found is None or found == latest:
         return
-    where = engine.url.render_as_string(hide_password=True)
     log.warning("MLflow's database %s is migrated from %s to %s", where, found, latest)
     try:
         schemas._upgrade_db(engine)

@@ -368,6 +368,7 @@ def test_a_record_that_is_gone(tmp_path: Path, caplog: pytest.LogCaptureFixture)
     is_problem(answer, 503)
     assert int(answer.headers["Retry-After"]) > 0
     assert "unable to open database file" in caplog.text
+    assert "Traceback" not in caplog.text
     assert answer.headers["X-Request-Id"] in caplog.text
     ready = api.ask("GET", "/readyz")
     assert (ready.status_code, ready.get_json()["status"]) == (503, "unavailable")
