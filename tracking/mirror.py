@@ -263,10 +263,12 @@ class Mirror:
                 if self._is_away(error):
                     return Copying(begun=False, complete=False)
                 failure = self._failures.add(one.id)
-                level = logging.WARNING if failure.in_a_row == 1 else logging.DEBUG
+                level = logging.WARNING if failure.is_named else logging.DEBUG
                 what = "job" if isinstance(one, Pending) else "sweep"
                 text = "%s %s could not be copied to MLflow; next try in %.0f s: %s"
                 log.log(level, text, what, one.id, failure.wait_s, error)
+                if failure.is_first_of_many:
+                    log.warning("more jobs cannot be copied to MLflow: those that follow are not named")
                 return Copying(begun=True, complete=True)
             self._failures.end(one.id)
             return Copying(begun=True, complete=complete)

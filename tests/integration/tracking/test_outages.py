@@ -106,6 +106,30 @@ def test_a_proxy_without_a_server_is_one_warning_and_no_job_waits_afterwards(
     assert len([entry for entry in caplog.records if entry.levelno >= logging.WARNING]) == 1
 
 
+def test_of_many_jobs_that_a_broken_server_refuses_the_log_names_a_few(
+    service: Service, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    service.submit(9)
+    claims, mirror = service.claim(9), service.mirror()
+    for claim in claims:
+        service.succeed(claim, points=curve(1, 3))
+
+    def broken(request: httpx.Request) -> httpx.Response:
+        """MLflow whose database is away: it says that it is well, and answers nothing else."""
+        return httpx.Response(200 if request.url.path == "/health" else 500, text="no database")
+
+    with httpx.Client(transport=httpx.MockTransport(broken), base_url="http://broken") as server:
+        monkeypatch.setattr(mirror._mlflow, "_http", server)
+        for _ in range(3):
+            mirror.round()
+            service.later()
+        monkeypatch.undo()
+    warnings = [one.getMessage() for one in caplog.records if one.levelno >= logging.WARNING]
+    assert [one.partition(" ")[0] for one in sorted(warnings)] == ["job"] * 3 + ["more"]
+    copied_after_failures(service, mirror)
+    assert [service.status_of(claim) for claim in claims] == ["FINISHED"] * 9
+
+
 def test_a_run_that_mlflow_makes_late_is_deleted(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     claim, mirror = service.run(), service.mirror()
     create, given = mirror._mlflow.create_run, []
