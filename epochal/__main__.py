@@ -1,8 +1,6 @@
 """`python -m epochal`: the same as the `epochal` command."""
 
-from spec.importing import importing
+from .command import main
 
 if __name__ == "__main__":
-    with importing():
-        from .cli import app
-    app(prog_name="epochal")
+    main()

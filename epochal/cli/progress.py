@@ -15,11 +15,9 @@ from ..client import Api
 from ..client.bars import MOST, shown
 from ..client.sweep_progress import sweep_shown
 from ..client.waiting import wait, wait_for_sweep
+from ..command import INTERRUPTED
 from .console import aside, print_json, remark
 from .render import results_table, summary
-
-INTERRUPTED = 130
-"""The exit code after Ctrl-C, as of any program."""
 
 
 def follow(
