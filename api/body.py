@@ -4,6 +4,7 @@ import contextlib
 import json
 import re
 import time
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -24,7 +25,10 @@ DEEPEST = 50
 EXACT = 2**53
 """Up to here, every whole number is a float."""
 
-CUT_OFF = "The body ended before its Content-Length: send all of it."
+SEEN = 20
+"""Characters that a message shows of what is not valid."""
+
+CUT_OFF = "The body ended before its Content-Length, or its chunks are not valid: send all of it."
 TOO_DEEP = f"The body is nested too deeply: at most {DEEPEST} objects and lists may stand inside one another."
 
 _ESCAPED = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
@@ -45,6 +49,8 @@ def read_json(request: Request, *, limit: int = MIB) -> Any:
         raise BadBodyError(CUT_OFF)
     if not raw.strip():
         raise BadBodyError("The body is empty: it must be a JSON object.")
+    if raw.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):  # as PowerShell 5 writes files
+        raise BadBodyError("The body is UTF-16: send it as UTF-8.")
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -52,8 +58,10 @@ def read_json(request: Request, *, limit: int = MIB) -> Any:
     try:
         found = json.loads(text, object_pairs_hook=_no_duplicates, parse_float=_number)
     except json.JSONDecodeError as error:
+        at = f"line {error.lineno}, column {error.colno}"
+        seen = text[error.pos : error.pos + SEEN]
         raise BadBodyError(
-            f"The body is not valid JSON: {error.msg}, line {error.lineno}, column {error.colno}."
+            f"The body is not valid JSON: {error.msg}, {at}{f', at {seen!r}' if seen else ''}."
         ) from error
     except RecursionError as error:
         raise BadBodyError(TOO_DEEP) from error

@@ -163,7 +163,6 @@ _RETRY_AFTER_S: Mapping[HTTPStatus, int] = {HTTPStatus.TOO_MANY_REQUESTS: 30, HT
 
 _SENTENCES: Mapping[HTTPStatus, str] = {
     HTTPStatus.NOT_FOUND: "Nothing is at this address: /docs lists the routes, and the id of a job or sweep is a UUID.",
-    HTTPStatus.METHOD_NOT_ALLOWED: "This address takes other methods: the header Allow lists them.",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: (
         "The body is too large: at most 1 MiB, or 32 MiB for jobs/bulk, jobs/cancel and predict. "
         "Upload many rows as a data set."
@@ -234,11 +233,11 @@ def install(app: Flask, chance: Callable[[], float] = random.random) -> None:
     @app.errorhandler(HTTPException)
     def _http(error: HTTPException) -> Response:
         status = HTTPStatus(error.code or 500)
-        headers = {}
-        if isinstance(error, MethodNotAllowed) and error.valid_methods:
-            headers["Allow"] = ", ".join(sorted(error.valid_methods))
         sentence = _SENTENCES.get(status, error.description or status.phrase)
-        return problem(status, sentence, headers=headers)
+        if isinstance(error, MethodNotAllowed) and error.valid_methods:
+            allowed = ", ".join(sorted(error.valid_methods))
+            return problem(status, f"This address takes other methods: {allowed}.", headers={"Allow": allowed})
+        return problem(status, sentence)
 
     @app.errorhandler(OSError)
     def _disk(error: OSError) -> Response:

@@ -19,6 +19,7 @@ from store.records import JobRecord
 from .auth import principal
 from .body import check_text
 from .errors import BadFieldsError
+from .queries import BY_COMMAS
 from .services import service
 
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -33,17 +34,27 @@ def parse(model: type[_Model], body: Any) -> _Model:
 
 
 def parse_query(model: type[_Model]) -> _Model:
-    """The query string as `model` says; a name that may be repeated is one whose field is a tuple."""
+    """The query string as `model` says; a name that may be repeated is one whose field is a tuple.
+
+    Raises `BadFieldsError` with a sentence for each parameter.
+    """
+    taken = {field.alias or name: field for name, field in model.model_fields.items()}
     given: dict[str, Any] = {}
     for name, values in request.args.lists():
-        field = next((f for key, f in model.model_fields.items() if (f.alias or key) == name), None)
-        many = field is not None and isinstance(field.default, tuple)
+        if name not in taken:
+            raise BadFieldsError.of(name, f"is not a parameter here: there are {', '.join(taken)}")
+        many = isinstance(taken[name].default, tuple)
         if len(values) > 1 and not many:
-            raise BadFieldsError.of(name, "is given twice")
+            raise BadFieldsError.of(name, "is given twice: it takes one value")
         for value in values:
             check_text(value, name)
-        given[name] = tuple(values) if many else values[0]
-    return parse(model, given)
+        several = ",".join(values).split(",") if BY_COMMAS in taken[name].metadata else values
+        given[name] = tuple(several) if many else values[0]
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        faults = sentences(error, given)  # of `status=a`, the fault is at status.0
+        raise BadFieldsError([one.model_copy(update={"path": one.path.partition(".")[0]}) for one in faults]) from error
 
 
 def visible_job(job_id: UUID) -> JobRecord:

@@ -18,6 +18,10 @@ from store.records import JobFilter, SweepFilter
 
 from .errors import BadFieldsError
 
+BY_COMMAS = object()
+"""Marks a parameter with several values of which `a=1,2` is `a=1&a=2`. Tags are not: their values may have commas."""
+SEVERAL = "may be repeated, or have several with commas"
+
 _TAG = r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,99}:[^\x00-\x1f\x7f-\x9f]{0,500}$"
 
 
@@ -81,7 +85,9 @@ class JobsQuery(JobsMeant):
     """Which jobs to list, in which order, and which page of them."""
 
     status: Annotated[
-        tuple[JobStatus, ...], Field(max_length=10, description="Only jobs in this state; may be repeated.")
+        tuple[JobStatus, ...],
+        BY_COMMAS,
+        Field(max_length=10, description=f"Only jobs in this state; {SEVERAL}."),
     ] = ()
     search: Annotated[Label | None, Field(description="Only jobs with this in their names, in any case.")] = None
     dataset: Annotated[
@@ -89,15 +95,13 @@ class JobsQuery(JobsMeant):
     ] = None
     min: Annotated[
         tuple[Annotated[Bound, AfterValidator(partial(_like, "min", _BOUND, _IS_BOUND))], ...],
-        Field(
-            max_length=10, description="Only jobs whose best metric is at least so, as metric:number; may be repeated."
-        ),
+        BY_COMMAS,
+        Field(max_length=10, description=f"Only jobs whose best metric is at least so, as metric:number; {SEVERAL}."),
     ] = ()
     max: Annotated[
         tuple[Annotated[Bound, AfterValidator(partial(_like, "max", _BOUND, _IS_BOUND))], ...],
-        Field(
-            max_length=10, description="Only jobs whose best metric is at most so, as metric:number; may be repeated."
-        ),
+        BY_COMMAS,
+        Field(max_length=10, description=f"Only jobs whose best metric is at most so, as metric:number; {SEVERAL}."),
     ] = ()
     sort: Annotated[
         str,
@@ -234,24 +238,24 @@ class FeedQuery(Frozen):
     """Whose news."""
 
     ids: Annotated[
-        str | None,
-        Field(
-            pattern=r"^[0-9a-f-]{36}(,[0-9a-f-]{36}){0,99}$",
-            description="Only these jobs, 100 at most, with commas between their ids; then no sweeps.",
-        ),
-    ] = None
+        tuple[UUID, ...],
+        BY_COMMAS,
+        Field(max_length=100, description=f"Only these jobs, 100 at most, and no sweeps; {SEVERAL}."),
+    ] = ()
 
     @property
     def jobs(self) -> frozenset[str] | None:
         """The ids."""
-        return None if self.ids is None else frozenset(self.ids.split(","))
+        return frozenset(map(str, self.ids)) or None
 
 
 class SweepsQuery(Frozen):
     """Which sweeps to list, and which page of them."""
 
     state: Annotated[
-        tuple[SweepState, ...], Field(max_length=10, description="Only sweeps in this state; may be repeated.")
+        tuple[SweepState, ...],
+        BY_COMMAS,
+        Field(max_length=10, description=f"Only sweeps in this state; {SEVERAL}."),
     ] = ()
     name: Annotated[Label | None, Field(description="Only sweeps of this name.")] = None
     search: Annotated[Label | None, Field(description="Only sweeps with this in their names, in any case.")] = None
@@ -277,7 +281,11 @@ class TrialsQuery(Frozen):
         Literal["number", "score"],
         Field(description="number: as they were proposed. score: best first, those without a score last."),
     ] = "number"
-    state: Annotated[TrialState | None, Field(description="Only configurations in this state.")] = None
+    state: Annotated[
+        tuple[TrialState, ...],
+        BY_COMMAS,
+        Field(max_length=10, description=f"Only configurations in this state; {SEVERAL}."),
+    ] = ()
     cursor: Annotated[int | None, Field(ge=0, le=10**9, description="The `next` of the page before.")] = None
     limit: Annotated[int, Field(ge=1, le=1000, description="Most configurations on a page.")] = 50
 

@@ -21,15 +21,18 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
+from http import HTTPStatus
+from logging import ERROR, WARNING
 from selectors import EVENT_READ, EVENT_WRITE
 from threading import BoundedSemaphore
 from typing import Any
 
 from gunicorn.http import get_parser
-from gunicorn.util import write_error
+from gunicorn.http.errors import LimitRequestHeaders
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from .connection import PATIENCE_S, SLOWEST, UNSENT, ClientSocket
+from .unreadable import answer_to
 
 HEAD_S = 5.0
 """Seconds that the head of a request may take to arrive, or the next request of a connection to begin."""
@@ -196,6 +199,14 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             req.force_close()
         return super().handle_request(req, conn)
 
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
+        """Answer a request that cannot be read, or at which something failed outside of the application."""
+        problem, answer = answer_to(exc)
+        is_fault = problem.status == HTTPStatus.INTERNAL_SERVER_ERROR
+        self.log.log(ERROR if is_fault else WARNING, "request %s: %s", problem.request_id, exc, exc_info=is_fault)
+        with contextlib.suppress(OSError):  # the client hung up
+            client.sendall(answer)
+
     def finish_request(self, conn: Any, fs: "Future[Any]") -> None:
         """Take back a connection from a thread."""
         if conn.lane is not None:
@@ -265,7 +276,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         elif missing is not None and conn.then != self._answer:
             conn.until, conn.then = time.monotonic() + BODY_S, self._answer
         elif missing is None and len(conn.request) > HEAD_BYTES:
-            write_error(conn.sock, 431, "Request Header Fields Too Large", "The head of the request is too large.")
+            self.handle_error(None, conn.sock, conn.client, LimitRequestHeaders("too large a head"))
             self._release(conn)
             self._close_gently(conn)
 

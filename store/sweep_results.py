@@ -1,6 +1,6 @@
 """What sweeps have found, read from the record: how many have ended, scores, curves, tables."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, Row, Select, func, literal, select, tuple_, union_all
@@ -126,16 +126,16 @@ class SweepResults:
         after: int | None = None,
         limit: int = 50,
         by_score: bool = False,
-        state: TrialState | None = None,
+        state: Collection[TrialState] = (),
     ) -> tuple[list[TrialRecord], int | None]:
         """Configurations in order of their numbers, or best first, and the cursor of the next page: a number.
 
-        Best first, those without a score come last.
+        Best first, those without a score come last. `state`: only those in one of these.
         """
-        meant = [Trial.sweep_id == sweep_id, *([] if state is None else [Trial.state == state.value])]
+        meant = [Trial.sweep_id == sweep_id, *([Trial.state.in_([one.value for one in state])] if state else [])]
         query = select(Trial.__table__).where(*meant)
         with reading(self._engine) as connection:
-            if by_score and state is not TrialState.open:  # those have no score yet
+            if by_score and set(state) != {TrialState.open}:  # those have no score yet
                 rows = _ranked(connection, query, sweep_id, after, limit + 1)
             else:
                 later = query.where(Trial.number > (-1 if after is None else after))

@@ -32,7 +32,9 @@ def with_field(text: str) -> bytes:
 HTTP = (
     Case("empty", b"", 400, "empty"),
     Case("spaces only", b"  \n ", 400, "empty"),
-    Case("broken JSON", b'{"dataset": xor}', 400, "line 1, column 13"),
+    Case("broken JSON", b'{"dataset": xor}', 400, "line 1, column 13, at 'xor}'"),
+    Case("comma at the end", b'{"dataset": "xor",}', 400, "line 1, column 19, at '}'"),
+    Case("quotes of cmd.exe", b"'{dataset: xor}'", 400, "line 1, column 1, at \"'{dataset: xor}'\""),
     Case("cut off", b'{"dataset": "xor"', 400, "line 1"),
     Case("two values", b"{} {}", 400, "Extra data"),
     Case("text", b"dataset=xor", 415, "Content-Type: application/json", headers={"Content-Type": "text/plain"}),
@@ -59,7 +61,7 @@ HTTP = (
     Case("NUL", with_field(r'"name": "a\u0000b"'), 422, "not allowed", "name"),
     Case("NUL in a tag", with_field(r'"tags": {"a": "\u0000"}'), 422, "not allowed", "tags.a"),
     Case("invalid UTF-8", b'{"dataset": "\xff"}', 400, "UTF-8, at byte 13"),
-    Case("UTF-16", json.dumps(XOR).encode("utf-16"), 400, "UTF-8"),
+    Case("UTF-16", json.dumps(XOR).encode("utf-16"), 400, "is UTF-16: send it as UTF-8"),
     Case("UTF-16 without a mark", json.dumps(XOR).encode("utf-16-le"), 400),
     Case("1 MiB + 1", with_field(f'"name": "{"x" * (1 << 20)}"'), 413, "too large"),
     Case("gzip", gzip.compress(b"{}" * 1000), 415, "plain JSON", headers=JSON | {"Content-Encoding": "gzip"}),
@@ -216,7 +218,32 @@ QUERIES = (
 @pytest.mark.parametrize(("query", "path"), QUERIES, ids=lambda value: value[:30])
 def test_bad_list_query(api: Service, query: str, path: str) -> None:
     problem = is_problem(api.ask("GET", f"{JOBS}?{query}"), 422)
-    assert problem["errors"][0]["path"].split(".")[0] == path
+    assert problem["errors"][0]["path"] == path
+
+
+def test_an_unknown_parameter_is_answered_with_those_there_are(api: Service) -> None:
+    problem = is_problem(api.ask("GET", f"{JOBS}?page=2"), 422)
+    assert problem["detail"].startswith("page is not a parameter here: there are project, name, tag, status, search")
+
+
+@pytest.mark.parametrize(
+    "query", ["status=succeeded,queued", "status=succeeded&status=queued", "min=a:1,b:2&status=queued"]
+)
+def test_a_list_in_a_query_is_a_parameter_that_is_repeated_or_has_commas(api: Service, query: str) -> None:
+    job_id = api.submit()
+    found = api.ask("GET", f"{JOBS}?{query}").get_json()["jobs"]
+    assert [job["id"] for job in found] == ([] if "min" in query else [job_id])
+
+
+def test_of_a_list_in_a_query_the_wrong_one_is_named(api: Service) -> None:
+    problem = is_problem(api.ask("GET", f"{JOBS}?status=queued,runing"), 422)
+    assert problem["detail"].startswith("status must be one of queued, running")
+    assert problem["detail"].endswith("it is 'runing'; did you mean running?")
+
+
+def test_a_tag_may_have_a_comma(api: Service) -> None:
+    job_id = api.submit(tags={"at": "x,y:z"})
+    assert [job["id"] for job in api.ask("GET", f"{JOBS}?tag=at:x,y:z").get_json()["jobs"]] == [job_id]
 
 
 @pytest.mark.parametrize("first", ["0", "-1", "x", "1e3", "99999999999", "1&from=2"])
@@ -278,8 +305,8 @@ def test_unknown_job(api: Service, verb: str) -> None:
 )
 def test_wrong_method(api: Service, method: str, path: str) -> None:
     answer = api.ask(method, path)
-    assert "Allow" in is_problem(answer, 405)["detail"]
     assert "OPTIONS" in answer.headers["Allow"]
+    assert answer.headers["Allow"] in is_problem(answer, 405)["detail"]
 
 
 def test_foreign_host(api: Service) -> None:

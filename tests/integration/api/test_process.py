@@ -221,17 +221,20 @@ def test_a_slow_body_and_one_that_never_comes(untouched: Running) -> None:
         assert PATIENCE_S < time.monotonic() - started < PATIENCE_S + 5 * PATIENCE
 
 
-def test_a_header_of_64_kb(untouched: Running) -> None:
-    assert untouched.send(untouched.head(f"X-Big: {'x' * 65_536}", "Content-Length: 0")).status == 431
+def test_a_header_of_16_kb_and_of_64_kb(untouched: Running) -> None:
+    for size in (16_384, 65_536):
+        answer = untouched.send(untouched.head(f"X-Big: {'x' * size}", "Content-Length: 0"))
+        is_told(answer, 431, "each of at most 16,380 bytes")
 
 
 def test_a_thousand_headers(untouched: Running) -> None:
     many = [f"X-{number}: x" for number in range(1000)]
-    assert untouched.send(untouched.head(*many, "Content-Length: 0")).status == 431
+    is_told(untouched.send(untouched.head(*many, "Content-Length: 0")), 431, "at most 100")
 
 
 def test_a_long_address(untouched: Running) -> None:
-    assert untouched.send(untouched.head("Content-Length: 0", path=JOBS + "?" + "x" * 10_000)).status in (400, 414)
+    answer = untouched.send(untouched.head("Content-Length: 0", path=JOBS + "?" + "x" * 10_000))
+    is_told(answer, 414, "at most 8,190 bytes")
 
 
 BROKEN = (b"\x16\x03\x01\x02\x00\x01", b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"\x00" * 100 + b"\r\n\r\n")
@@ -242,7 +245,8 @@ def test_what_is_no_http(untouched: Running, request_line: bytes) -> None:
     with untouched.connect() as line:
         line.sendall(request_line)
         line.shutdown(socket.SHUT_WR)
-        assert answer_on(line).status in (0, 400, 505)
+        if (answer := answer_on(line)).status:
+            is_told(answer, 400, "not valid HTTP")
 
 
 HEADERS = (

@@ -86,6 +86,7 @@ def test_sweeps_are_filtered_by_state_and_name(both: Service) -> None:
     for query, ids in {
         "state=cancelled": [rates],
         "state=cancelled&state=running&name=Widths": [widths],
+        "state=cancelled,running&name=Widths": [widths],
         "search=width": [widths],
         "search=%25": [rates],
         "name=widths": [],
@@ -94,7 +95,7 @@ def test_sweeps_are_filtered_by_state_and_name(both: Service) -> None:
         f"id={widths}&state=cancelled": [],
     }.items():
         assert [one["id"] for one in shown(both, f"{SWEEPS}?{query}")["sweeps"]] == ids, query
-    assert is_problem(both.ask("GET", f"{SWEEPS}?state=ended"), 422)["errors"][0]["path"] == "state.0"
+    assert is_problem(both.ask("GET", f"{SWEEPS}?state=ended"), 422)["errors"][0]["path"] == "state"
     assert is_problem(both.ask("GET", f"{SWEEPS}?id=%25%25%25%25"), 422)["errors"][0]["path"] == "id"
 
 
@@ -294,6 +295,7 @@ def test_trials_are_listed_by_number_and_by_score(both: Service) -> None:
     ranked = shown(both, f"{SWEEPS}/{sweep_id}/trials?sort=score")["trials"]
     assert [one["score"] for one in ranked] == sorted((one["score"] for one in ranked), reverse=True)
     assert shown(both, f"{SWEEPS}/{sweep_id}/trials?state=failed") == {"trials": [], "next": None}
+    assert len(shown(both, f"{SWEEPS}/{sweep_id}/trials?state=failed,finished")["trials"]) == 6
     assert all(len(one["jobs"]) == 2 and one["epochs"] == 18 for one in ranked)
     one = shown(both, f"{SWEEPS}/{sweep_id}/trials/{ranked[0]['number']}")
     assert [job["job"] for job in one["replicates"]] == ranked[0]["jobs"]
