@@ -37,6 +37,9 @@ WORKERS_WITHIN_S = 30.0
 OF_A_CLUSTER = ("EPOCHAL_DATABASE_URL", "EPOCHAL_BROKER_URL", "EPOCHAL_FILES_URL")
 """What a worker on another machine must know: by themselves, record and files are those of an embedded stack."""
 
+STATUS_S = 5.0
+"""How long the API may take to answer `status`, which is asked when something is wrong."""
+
 COUNTED = 1000
 """Most jobs of a state that `status` counts."""
 
@@ -122,12 +125,10 @@ def status(as_json: Json = False) -> None:
         what = "is starting" if pid is not None else "is not up: start it with `epochal up`"
         raise NotUpError(f"The stack on {home.path} {what}.")
     services = home.services()
-    try:
-        with Api(endpoints.api, endpoints.token) as client:
-            queue = _queue(client)
-    finally:  # the services are shown also when the API does not answer: then they matter most
-        if not as_json:
-            screen.print(services_table(services), soft_wrap=True)
+    if not as_json:  # they matter most when the API does not answer
+        screen.print(services_table(services), soft_wrap=True)
+    with Api(endpoints.api, endpoints.token, timeout_s=STATUS_S) as client:
+        queue = _queue(client)
     where = {"home": str(home.path), "api": endpoints.api, "mlflow": endpoints.mlflow}
     if as_json:
         typer.echo(json.dumps({**where, "queue": queue, "services": [vars(service) for service in services]}, indent=2))

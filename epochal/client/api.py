@@ -81,7 +81,7 @@ class Api(DataRoutes, SweepRoutes, PeopleRoutes):
     def submit_many(self, jobs: Sequence[JobSpec | Body], *, key: str | None = None) -> list[str]:
         """Submit up to 10,000 jobs, all or none. Their ids, in the same order."""
         body = {"jobs": [body_of(job) for job in parse_many(jobs)]}
-        answer = self._transport.request("POST", "/jobs/bulk", body=body, key=key or str(uuid.uuid4()))
+        answer = self._transport.request("POST", "/jobs/bulk", body=body, key=key or str(uuid.uuid4()), large=True)
         return read(BulkIds, answer).ids
 
     def check(self, job: JobSpec | Body) -> Check:
@@ -152,7 +152,8 @@ class Api(DataRoutes, SweepRoutes, PeopleRoutes):
         body: dict[str, Any] = {key: value for key, value in given.items() if value}
         body |= {} if ids is None else {"ids": list(ids)}  # none of them is not all of them
         body |= {"tag": [":".join(tag)]} if tag else {}
-        return read(CancelledMany, self._transport.request("POST", "/jobs/cancel", body=body, repeatable=True))
+        answer = self._transport.request("POST", "/jobs/cancel", body=body, repeatable=True, large=True)
+        return read(CancelledMany, answer)
 
     def pause(self, job_id: str) -> JobView:
         """Pause the job. A running one stops within seconds; see `status` and `pause_requested`."""

@@ -25,7 +25,8 @@ class DataRoutes:
     def predict(self, job_id: str, rows: Sequence[Body | Sequence[Any]]) -> Predictions:
         """The model's predictions of raw rows: objects by column, or lists in the columns' order."""
         path = path_of("jobs", job_id, "predict")
-        return read(Predictions, self._transport.request("POST", path, body={"rows": list(rows)}, repeatable=True))
+        body = {"rows": list(rows)}
+        return read(Predictions, self._transport.request("POST", path, body=body, repeatable=True, large=True))
 
     def predict_file(self, job_id: str, file: Path, *, with_input: bool = False, **options: Any) -> Predictions:
         """The model's predictions of the rows of a file with data, which is read as an upload is.
@@ -56,12 +57,13 @@ class DataRoutes:
 
     def ensemble(self, sweep_id: str) -> EnsembleView:
         """The models of a sweep that answer best together."""
-        return read(EnsembleView, self._transport.request("GET", path_of("sweeps", sweep_id, "ensemble")))
+        return read(EnsembleView, self._transport.request("GET", path_of("sweeps", sweep_id, "ensemble"), large=True))
 
     def predict_by_sweep(self, sweep_id: str, rows: Sequence[Body | Sequence[Any]]) -> Predictions:
         """The ensemble's predictions of raw rows, as `predict`."""
         path = path_of("sweeps", sweep_id, "predict")
-        return read(Predictions, self._transport.request("POST", path, body={"rows": list(rows)}, repeatable=True))
+        body = {"rows": list(rows)}
+        return read(Predictions, self._transport.request("POST", path, body=body, repeatable=True, large=True))
 
     def predict_file_by_sweep(
         self, sweep_id: str, file: Path, *, with_input: bool = False, **options: Any
@@ -72,7 +74,7 @@ class DataRoutes:
     def ensemble_model(self, sweep_id: str, form: ModelFormat = ModelFormat.zip) -> bytes:
         """The ensemble: a zip with the model of each member, or one ONNX graph."""
         path = path_of("sweeps", sweep_id, "model")
-        return self._transport.request("GET", path, query={"format": form.value}).content
+        return self._transport.request("GET", path, query={"format": form.value}, large=True).content
 
     # --- data sets -----------------------------------------------------------------------------------------------
 

@@ -1,11 +1,13 @@
 """HTTP to one API: requests that are repeated where that is safe, answers as models, refusals as errors."""
 
+import logging
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from threading import Timer
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
@@ -29,8 +31,21 @@ from ..errors import (
     WrongUseError,
 )
 
+log = logging.getLogger(__name__)
+
 RETRY_WAITS_S = (0.2, 0.5, 1.0)
 """Waits between tries of a request that may be repeated."""
+
+SILENT_S = 5.0
+"""Seconds without an answer after which a warning is logged, which Python writes to standard error by itself."""
+
+WAITING = "Waiting for %s to answer."
+
+LARGE = 10.0
+"""How many times longer the answer may take to a request about many jobs, rows or models."""
+
+CONNECT_S = 5.0
+"""How long a connection may take."""
 
 STREAM_PATIENCE_S = 30.0
 """How long a stream tries to reconnect to a server that does not answer."""
@@ -84,12 +99,13 @@ class Transport:
         self.url = url
         self.sleep = sleep
         self._clock = clock
+        self._timeout_s = timeout_s
         here = is_here(url)
         self._open = partial(
             httpx.Client,
             base_url=f"{url}/api/v1",
             headers={"Authorization": f"Bearer {token}"} if token else {},
-            timeout=httpx.Timeout(timeout_s, connect=5.0),
+            timeout=httpx.Timeout(timeout_s, connect=CONNECT_S),
             transport=transport,
             trust_env=not here,  # no proxy to this machine
             verify=not (here and url.startswith("http:")),  # certificates that nobody asks for take 25 ms to load
@@ -119,32 +135,44 @@ class Transport:
         body: Body | None = None,
         key: str | None = None,
         repeatable: bool = False,
+        large: bool = False,
     ) -> httpx.Response:
-        """Send a request, and again where that is safe. Raises the error that the answer stands for."""
+        """Send a request, and again where that is safe. Raises the error that the answer stands for.
+
+        After a timeout it is sent again only once: the connection may be dead, as after a laptop's sleep.
+        """
         repeatable = repeatable or verb == "GET" or key is not None
+        timeout_s = self._timeout_s * (LARGE if large else 1.0)
         request = self.http.build_request(
             verb,
             path,
             params={name: value for name, value in (query or {}).items() if value is not None},
             json=body,
             headers={"Idempotency-Key": key} if key is not None else None,
+            timeout=httpx.Timeout(timeout_s, connect=CONNECT_S),
         )
-        for wait_s in (*RETRY_WAITS_S, None):
-            again = repeatable and wait_s is not None
-            try:
-                answer = self.http.send(request)
-            except (httpx.ConnectError, httpx.ConnectTimeout) as error:  # it was never sent: any may be repeated
-                if wait_s is None:
-                    raise self.unreachable(error) from error
-            except httpx.TransportError as error:
-                if not again:
-                    raise self.unreachable(error) from error
-            else:
-                if answer.status_code not in _BUSY or not again:
-                    raise_for_status(answer)
-                    return answer
-            self.sleep(wait_s or 0.0)
-        raise AssertionError("the last try answers or raises")
+        waits_s = iter(RETRY_WAITS_S)
+        with self._warned():
+            while True:
+                wait_s = next(waits_s, None)
+                again = repeatable and wait_s is not None
+                try:
+                    answer = self.http.send(request)
+                except (httpx.ConnectError, httpx.ConnectTimeout) as error:  # it was never sent: any may be repeated
+                    if wait_s is None:
+                        raise self.unreachable(error) from error
+                except httpx.TimeoutException as error:
+                    if not again:
+                        raise self._late(verb, timeout_s) from error
+                    waits_s = iter(())
+                except httpx.TransportError as error:
+                    if not again:
+                        raise self.unreachable(error) from error
+                else:
+                    if answer.status_code not in _BUSY or not again:
+                        raise_for_status(answer)
+                        return answer
+                self.sleep(wait_s or 0.0)
 
     def pages(
         self,
@@ -175,7 +203,7 @@ class Transport:
 
     def send_slowly(self, verb: str, path: str, **content: Any) -> httpx.Response:
         """Send a request once, whose answer may take as long as the server reads a file. Raises as `request` does."""
-        answer = self.http.request(verb, path, timeout=httpx.Timeout(READ_PATIENCE_S, connect=5.0), **content)
+        answer = self.http.request(verb, path, timeout=httpx.Timeout(READ_PATIENCE_S, connect=CONNECT_S), **content)
         raise_for_status(answer)
         return answer
 
@@ -206,11 +234,32 @@ class Transport:
             "another machine."
         )
 
+    def _late(self, verb: str, within_s: float) -> ServerUnreachableError:
+        """The error for a server that took a request, and gave no answer."""
+        asked = "" if verb == "GET" else " What was asked for may have been done: look before you ask again."
+        return ServerUnreachableError(
+            f"{self.url} did not answer within {within_s:g} s: it has too much to do, or it hangs. "
+            f"`epochal doctor` says more.{asked}"
+        )
+
+    @contextmanager
+    def _warned(self) -> Iterator[None]:
+        """Log a warning when what happens in this context takes long."""
+        warning = Timer(SILENT_S, log.warning, (WAITING, self.url))
+        warning.daemon = True
+        warning.start()
+        try:
+            yield
+        finally:
+            warning.cancel()
+
     @contextmanager
     def _connected(self, path: str, last: str | None) -> Iterator[Iterator[Update]]:
         """The updates of a stream that the server has begun to send."""
         headers = {"Last-Event-ID": last} if last is not None else {}
-        with connect_sse(self.http, "GET", path, headers=headers) as source:
+        with ExitStack() as connection:
+            with self._warned():
+                source = connection.enter_context(connect_sse(self.http, "GET", path, headers=headers))
             if not source.response.is_success:
                 source.response.read()
                 raise_for_status(source.response)

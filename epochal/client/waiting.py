@@ -1,5 +1,6 @@
 """Waiting for jobs and sweeps: they are polled, of many jobs some at once, until all have ended."""
 
+import logging
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -13,7 +14,9 @@ from spec.views import JobView
 
 from ..errors import BusyError, NotEndedError, ServerUnreachableError
 from .api import Api
-from .transport import STREAM_PATIENCE_S
+from .transport import STREAM_PATIENCE_S, WAITING
+
+log = logging.getLogger(__name__)
 
 POLL_EVERY_S = 0.3
 POLLED_AT_ONCE = 50
@@ -57,7 +60,7 @@ def wait(
     def late() -> str:
         return _not_ended(waiting, timeout_s or 0.0)
 
-    return _until_final(ask, late, rest=0.0, timeout_s=timeout_s, sleep=sleep, clock=clock)
+    return _until_final(api, ask, late, rest=0.0, timeout_s=timeout_s, sleep=sleep, clock=clock)
 
 
 def wait_for_sweep(
@@ -79,7 +82,7 @@ def wait_for_sweep(
     def late() -> str:
         return f"Sweep {short(sweep_id)} has not ended within {timeout_s:g} s. It goes on: wait again, or cancel it."
 
-    return _until_final(ask, late, rest=SWEEP_REST, timeout_s=timeout_s, sleep=sleep, clock=clock)
+    return _until_final(api, ask, late, rest=SWEEP_REST, timeout_s=timeout_s, sleep=sleep, clock=clock)
 
 
 def wait_for_improvement(
@@ -103,10 +106,11 @@ def wait_for_improvement(
             return f"The server did not answer within {timeout_s:g} s. The counterfactuals go on: wait again."
         return f"{seen[0].sentence} They go on: wait again, or cancel sweep {short(seen[0].sweep)}."
 
-    return _until_final(ask, late, rest=SWEEP_REST, timeout_s=timeout_s, sleep=sleep, clock=clock)
+    return _until_final(api, ask, late, rest=SWEEP_REST, timeout_s=timeout_s, sleep=sleep, clock=clock)
 
 
 def _until_final(
+    api: Api,
     ask: Callable[[], Answer | None],
     late: Callable[[], str],
     *,
@@ -127,7 +131,9 @@ def _until_final(
         try:
             answer = ask()
         except (ServerUnreachableError, BusyError):
-            failing_since = began if failing_since is None else failing_since
+            if failing_since is None:
+                failing_since = began
+                log.warning(WAITING, api.url)
             if clock() > failing_since + STREAM_PATIENCE_S:
                 raise
         else:

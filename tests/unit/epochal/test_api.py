@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from epochal.client import Api, Update
+from epochal.client import Api, Update, transport
 from epochal.client.find import find_job, find_sweep
 from epochal.client.transport import Transport
 from epochal.errors import (
@@ -28,6 +28,7 @@ from spec.newer import NewerView
 from spec.states import JobStatus
 from spec.views import JobView
 
+from ...services import eventually
 from .jobs import ID, Clock, api_of, view
 
 
@@ -131,8 +132,47 @@ def test_why_no_server_answers_is_said() -> None:
     causes = [httpx.ConnectError("certificate has expired")] * 4
     with pytest.raises(ServerUnreachableError, match=r"No server answers at http://api \(certificate has expired\)"):
         client(*causes).job("x")
-    with pytest.raises(ServerUnreachableError, match=r"\(ReadTimeout\)"):
+    with pytest.raises(ServerUnreachableError, match=r"\(ReadError\)"):
+        client(httpx.ReadError("")).cancel("x")
+
+
+def test_a_server_that_takes_a_request_and_does_not_answer_is_asked_once_more() -> None:
+    seen: list[httpx.Request] = []
+    with pytest.raises(ServerUnreachableError, match="http://api did not answer within 30 s: it has too much to do"):
+        client(*[httpx.ReadTimeout("")] * 4, seen=seen).job("x")
+    assert len(seen) == 2
+
+
+def test_a_change_that_was_not_answered_may_have_been_made() -> None:
+    with pytest.raises(ServerUnreachableError, match="may have been done: look before you ask again"):
         client(httpx.ReadTimeout("")).cancel("x")
+
+
+def test_requests_about_many_jobs_or_rows_have_more_time() -> None:
+    seen: list[httpx.Request] = []
+    asking = client(httpx.Response(200, json=view()), httpx.Response(201, json={"ids": []}), seen=seen)
+    asking.job("x")
+    asking.submit_many([])
+    assert [request.extensions["timeout"]["read"] for request in seen] == [30.0, 300.0]
+    assert {request.extensions["timeout"]["connect"] for request in seen} == {5.0}
+
+
+def test_a_silent_server_is_named_while_it_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(transport, "SILENT_S", 0.01)
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        eventually(lambda: bool(caplog.messages), within_s=5, what="the warning", every_s=0.005)
+        return httpx.Response(200, json=view())
+
+    api_of(handle).job("x")
+    assert caplog.messages == ["Waiting for http://api to answer."]
+
+
+def test_a_server_that_answers_is_not_named(caplog: pytest.LogCaptureFixture) -> None:
+    client(httpx.Response(200, json=view())).job("x")
+    assert caplog.messages == []
 
 
 def test_a_server_that_stays_away_is_unreachable_with_exit_code_3() -> None:
