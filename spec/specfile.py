@@ -60,14 +60,14 @@ _Loader.add_constructor(f"{_TAG}int", _integer)
 
 def read(path: str) -> tuple[list[dict[str, Any]], bool]:
     """The specs in the file (`-`: standard input), and whether it holds several. Raises `BadSpecFileError`."""
-    document, several = content(path), True
+    document, several, name = content(path), True, named(path)
     if isinstance(document, dict) and set(document) == {"jobs"}:
         document = document["jobs"]
     elif isinstance(document, dict):
         document, several = [document], False
     if not isinstance(document, list) or not document or not all(isinstance(spec, dict) for spec in document):
         empty = "is empty: it " if document is None else ""
-        raise BadSpecFileError(f"{path} {empty}must hold one spec (keys and values), a list of specs, or jobs: [...].")
+        raise BadSpecFileError(f"{name} {empty}must hold one spec (keys and values), a list of specs, or jobs: [...].")
     return document, several
 
 
@@ -77,8 +77,13 @@ def content(path: str) -> Any:
         text = sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise BadSpecFileError(f"Cannot read {path}: {reason}.") from error
-    return value(text, path)
+        raise BadSpecFileError(f"Cannot read {named(path)}: {reason}.") from error
+    return value(text, named(path))
+
+
+def named(path: str) -> str:
+    """The file in a message."""
+    return "standard input" if path == "-" else path
 
 
 def value(text: str, path: str) -> Any:

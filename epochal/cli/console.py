@@ -49,6 +49,14 @@ aside = console_of(stderr=True)
 """Standard error: progress and remarks, so that a pipe gets answers only."""
 
 Ids = Annotated[bool, typer.Option("--ids", help="Print full ids only, for other commands.")]
+Key = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TEXT",
+        help="A text of your own: who submits again with it, within seven days, submits nothing new. For scripts that "
+        "try again.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Answer in JSON, for programs.")]
 
 

@@ -67,7 +67,11 @@ def cancel(
             return
         if not yes:
             asked = "Cancel all jobs that your token sees?" if everything else "Cancel all these jobs?"
-            typer.confirm(asked, abort=True, err=True)
+            try:
+                typer.confirm(asked, abort=True, err=True)
+            except typer.Abort:
+                remark("\nNothing is cancelled. Where nobody can answer, add --yes.")
+                raise typer.Exit(1) from None
         done = client.cancel_many(status=status, project=project, tag=pair(tag), everything=everything)
         running = list[SweepSummary]()
         with suppress(EpochalError):  # the jobs are cancelled, whatever is known of sweeps
@@ -107,15 +111,16 @@ def resume(job_ids: JobIds, as_json: Json = False) -> None:
         _change_each(find_jobs(client, job_ids), client.resume, as_json=as_json)
 
 
-def retry(job_id: JobId, as_json: Json = False) -> None:
-    """Queue a failed job again.
+def retry(job_ids: JobIds, as_json: Json = False) -> None:
+    """Queue failed jobs again, from their first epochs.
 
-    Example:
+    Examples:
       epochal retry 4f2a91c7
+      epochal retry $(epochal jobs --status failed --project tries --ids)
 
     """
     with Api() as client:
-        _change_each([find_job(client, job_id)], client.retry, as_json=as_json)
+        _change_each(find_jobs(client, job_ids), client.retry, as_json=as_json)
 
 
 def priority(

@@ -21,6 +21,27 @@ _WORDS: Mapping[str, str] = {
 }
 """Pydantic's words, in which typer says what is wrong with a value, and ours."""
 
+HELP = "help"
+"""`epochal help submit` is `epochal submit --help`."""
+
+_OTHERS: Mapping[str, tuple[str, ...]] = {
+    "submit": ("run", "train", "create", "launch", "apply"),
+    "jobs": ("list", "ls", "ps", "get", "squeue", "runs", "experiments"),
+    "show": ("describe", "info", "inspect", "view"),
+    "watch": ("wait", "follow", "attach", "top"),
+    "logs": ("history", "events"),
+    "cancel": ("stop", "kill", "abort", "scancel"),
+    "delete": ("rm", "remove", "del"),
+    "list": ("ls", "ps", "get"),
+    "remove": ("rm", "delete", "del"),
+    "up": ("start", "serve", "server"),
+    "datasets": ("dataset", "data", "upload"),
+    "workers": ("nodes", "agents", "slots"),
+    "open": ("login", "ui", "dashboard"),
+    "--version": ("version",),
+}
+"""Other programs' words for a command."""
+
 Rows = dict[str, list[tuple[str, str]]]
 """Names with their descriptions, by heading."""
 
@@ -44,6 +65,20 @@ class Command(TyperCommand):
 
 class Group(TyperGroup):
     """A group whose commands stand under the headings that their `rich_help_panel` names."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the arguments, with `help` in the place of `--help`."""
+        return super().parse_args(ctx, [*args[1:], "--help"] if args[:1] == [HELP] else args)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command that is named; of another program's word ours is said."""
+        word = args[0]
+        ours = [
+            name for name, others in _OTHERS.items() if word in others and (name in self.commands or name[0] == "-")
+        ]
+        if word not in self.commands and ours:
+            ctx.fail(f"No such command '{word}'. Did you mean '{ours[0]}'?")
+        return super().resolve_command(ctx, args)
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the sections of commands, and then the options."""

@@ -15,6 +15,7 @@ from spec.views import JobView
 
 from ..client import Api
 from ..client.find import OF_NONE, find_job, find_sweep
+from ..client.states import states
 from ..client.words import label
 from ..errors import BadSpecError, WrongUseError
 from .console import (
@@ -45,7 +46,14 @@ def register(app: typer.Typer, *, panel: str) -> None:
 
 
 def jobs(
-    status: Annotated[JobStatus | None, typer.Option(metavar="STATE", help="Only jobs in this state.")] = None,
+    status: Annotated[
+        str | None,
+        typer.Option(
+            metavar="STATE",
+            help="Only jobs in this state, or in several: queued,running.",
+            autocompletion=lambda: list(JobStatus),
+        ),
+    ] = None,
     project: Annotated[str | None, typer.Option(help="Only jobs of this project.")] = None,
     tag: Annotated[str | None, typer.Option(metavar="KEY=VALUE", help="Only jobs with this tag.")] = None,
     sweep: Annotated[
@@ -78,10 +86,11 @@ def jobs(
       epochal cancel $(epochal jobs --status queued --tag sweep=first --ids)
 
     """
+    wanted = states(JobStatus, status)
     with Api() as client:
         newer: list[NewerView] = []
         of = _sweep(client, sweep, sort)
-        found = fetched(client, sort, status=status, project=project, tag=pair(tag), sweep=of, limit=limit, newer=newer)
+        found = fetched(client, sort, status=wanted, project=project, tag=pair(tag), sweep=of, limit=limit, newer=newer)
     if not found and of == OF_NONE:
         remark("There is no such job, those of sweeps apart: --sweep all lists them, too.")
     drawn = partial(jobs_table, found, now=datetime.now(UTC), whole_ids=not screen.is_terminal)

@@ -1,13 +1,16 @@
 """Commands that describe a job: submit, check, clone."""
 
 import inspect
+import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from spec import specfile
 from spec.counterfactuals import SEEDS
+from spec.dataset import BUILTIN
 from spec.job import JobSpec
 from spec.sweep import SweepSpec
 
@@ -17,7 +20,7 @@ from ..client.find import find_job
 from ..client.sweep_routes import parse_sweep
 from ..client.words import label
 from ..errors import BadFileError, BadSpecError, WrongUseError
-from .console import Json, print_ids, print_json, remark, screen
+from .console import Json, Key, print_ids, print_json, remark, screen
 from .flags import Flag, flags, overlay, with_flags
 from .help import add
 from .improved import answer_improvements
@@ -42,7 +45,12 @@ def register(app: typer.Typer, *, panel: str) -> None:
 
 
 def submit(
-    file: File = None, watch: Watch = False, improve: Improve = False, as_json: Json = False, **given: Any
+    file: File = None,
+    watch: Watch = False,
+    improve: Improve = False,
+    key: Key = None,
+    as_json: Json = False,
+    **given: Any,
 ) -> None:
     """Submit jobs from a file, from flags, or from both; print their ids.
 
@@ -63,11 +71,11 @@ def submit(
         if improve:
             raise WrongUseError("--improve is for one job, and several values make a sweep: leave one of them out.")
         with Api() as client:
-            submit_sweep(client, sweep, watch=watch, as_json=as_json)
+            submit_sweep(client, sweep, key=key, watch=watch, as_json=as_json)
         return
     specs, several = _specs(file, given)
     with Api() as client:
-        _submit(client, specs, several=several, watch=watch, improve=improve, as_json=as_json)
+        _submit(client, specs, several=several, watch=watch, improve=improve, key=key, as_json=as_json)
 
 
 def check(file: File = None, as_json: Json = False, **given: Any) -> None:
@@ -115,11 +123,18 @@ def clone(job_id: JobId, watch: Watch = False, as_json: Json = False, **given: A
 
 
 def _submit(
-    client: Api, specs: Sequence[JobSpec], *, several: bool, watch: bool, as_json: bool, improve: bool = False
+    client: Api,
+    specs: Sequence[JobSpec],
+    *,
+    several: bool,
+    watch: bool,
+    as_json: bool,
+    improve: bool = False,
+    key: str | None = None,
 ) -> None:
     """Submit, print the ids, with `watch` follow the jobs to their ends, and with `improve` try changes then."""
     try:
-        ids = client.submit_many(specs) if several else [_submitted(client, specs[0])]
+        ids = client.submit_many(specs, key=key) if several else [_submitted(client, specs[0], key)]
     except BadSpecError as error:
         raise with_flags(error) from error
     if not ((watch or improve) and as_json):
@@ -131,9 +146,9 @@ def _submit(
         finish(follow_to_end(client, ids), as_json=as_json)
 
 
-def _submitted(client: Api, spec: JobSpec) -> str:
+def _submitted(client: Api, spec: JobSpec, key: str | None) -> str:
     """The id of a new job; warnings go to standard error."""
-    job = client.submit(spec)
+    job = client.submit(spec, key=key)
     for warning in job.warnings:
         remark(warning)
     return job.id
@@ -150,7 +165,7 @@ def _specs(file: str | None, given: Mapping[str, Any]) -> tuple[list[JobSpec], b
     chosen = _chosen(given)
     if file is None and not chosen:
         raise BadFileError("Nothing to submit: name a FILE, or describe the job with flags such as --dataset digits.")
-    specs, several = specfile.read(file) if file is not None else ([{}], False)
+    specs, several = _read(file) if file is not None else ([{}], False)
     if any({"space", "configurations"} & spec.keys() for spec in specs):
         raise WrongUseError(
             f"{file} holds a sweep: `epochal sweep {file}` submits it, with --check it is checked only."
@@ -164,7 +179,7 @@ def _grid(file: str | None, given: Mapping[str, Any]) -> SweepSpec | None:
     varied = {flag: value for flag, value in chosen.items() if isinstance(value, list) and not flag.may_be_list}
     if not varied:
         return None
-    specs, _ = specfile.read(file) if file is not None else ([{}], False)
+    specs, _ = _read(file) if file is not None else ([{}], False)
     if len(specs) > 1:
         names = ", ".join(f"--{flag.name}" for flag in varied)
         raise WrongUseError(f"{names} has several values, which makes a sweep of one job; {file} holds {len(specs)}.")
@@ -173,6 +188,15 @@ def _grid(file: str | None, given: Mapping[str, Any]) -> SweepSpec | None:
     space = {".".join(flag.path): value for flag, value in varied.items()}
     name = {"name": base.pop("name")} if "name" in base else {}
     return parse_sweep({**name, "base": base, "space": space, "method": "grid"})
+
+
+def _read(file: str) -> tuple[list[dict[str, Any]], bool]:
+    """The specs in the file. Raises `BadSpecFileError`, and `WrongUseError` for what was meant for a flag."""
+    if file in BUILTIN and not Path(file).exists():
+        raise WrongUseError(f"There is no file {file}. For the data set write --dataset {file}.")
+    if re.fullmatch(r"[\d.,]+", file) and not Path(file).exists():
+        raise WrongUseError(f"There is no file {file}. A list is written with commas and no blanks: --hidden 64,32.")
+    return specfile.read(file)
 
 
 def _valid(wanted: Sequence[Mapping[str, Any]], *, several: bool) -> list[JobSpec]:

@@ -19,19 +19,21 @@ from spec.sweep_views import SweepCheck, SweepView
 
 from ..client import Api
 from ..client.find import find_sweep
+from ..client.states import states
 from ..client.sweep_progress import out_of
 from ..client.sweep_routes import parse_sweep
 from ..errors import WrongUseError
 from .console import (
     Ids,
     Json,
+    Key,
     print_found,
     print_json,
     print_model,
     remark,
     screen,
 )
-from .help import Group, add
+from .help import HELP, Group, add
 from .named_data import with_ids
 from .progress import follow_sweep
 from .render_sweeps import sweep_card, sweep_check_card, sweeps_table
@@ -49,7 +51,7 @@ class _Sweeps(Group):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Name the command that is meant. Raises `WrongUseError` for what is neither a command nor a file."""
         first = args[0] if args else ""
-        if first and first not in self.commands and first not in ctx.help_option_names:
+        if first and first not in (*self.commands, *ctx.help_option_names, HELP):
             if not _may_be_file(first):
                 near = get_close_matches(first, self.commands, n=1)
                 commands = f"Did you mean `{near[0]}`?" if near else f"The commands are {', '.join(self.commands)}."
@@ -94,6 +96,7 @@ def start(
     seeds: Annotated[int | None, typer.Option(help="Jobs of each configuration, each with its seed.")] = None,
     folds: Annotated[int | None, typer.Option(help="Cross-validation in place of seeds.")] = None,
     name: Annotated[str | None, typer.Option(help="A name for people.")] = None,
+    key: Key = None,
     check: Annotated[bool, typer.Option("--check", help="Say what the sweep would be; submit nothing.")] = False,
     watch: Watch = False,
     as_json: Json = False,
@@ -114,11 +117,18 @@ def start(
         if check:
             answer_sweep_check(client.check_sweep(spec), as_json=as_json)
         else:
-            submit_sweep(client, spec, watch=watch, as_json=as_json)
+            submit_sweep(client, spec, key=key, watch=watch, as_json=as_json)
 
 
 def list_sweeps(
-    state: Annotated[SweepState | None, typer.Option(metavar="STATE", help="Only sweeps in this state.")] = None,
+    state: Annotated[
+        str | None,
+        typer.Option(
+            metavar="STATE",
+            help="Only sweeps in this state, or in several: running,paused.",
+            autocompletion=lambda: list(SweepState),
+        ),
+    ] = None,
     search: Annotated[str | None, typer.Option(metavar="TEXT", help="Only sweeps with this in their names.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="Most sweeps to show.")] = 50,
     ids: Ids = False,
@@ -135,7 +145,7 @@ def list_sweeps(
     """
     with Api() as client:
         newer: list[NewerView] = []
-        found = list(client.sweeps(state=state, search=search, limit=limit, newer=newer))
+        found = list(client.sweeps(state=states(SweepState, state), search=search, limit=limit, newer=newer))
     drawn = partial(sweeps_table, found, now=datetime.now(UTC), whole_ids=not screen.is_terminal)
     print_found(found, drawn, newer, limit, ids=ids, as_json=as_json)
 
@@ -214,9 +224,9 @@ def extend(
         _say(client.extend_sweep(find_sweep(client, sweep_id), trials), as_json=as_json)
 
 
-def submit_sweep(client: Api, spec: SweepSpec, *, watch: bool, as_json: bool) -> None:
+def submit_sweep(client: Api, spec: SweepSpec, *, key: str | None, watch: bool, as_json: bool) -> None:
     """Submit, print the id, and with `watch` follow the sweep to its end."""
-    sweep = client.submit_sweep(spec)
+    sweep = client.submit_sweep(spec, key=key)
     if not (watch and as_json):
         print_json({"id": sweep.id}) if as_json else typer.echo(sweep.id)
     if not watch:

@@ -27,7 +27,8 @@ def address(url: str | None, token: str | None) -> tuple[str, str]:
                 f"to one that runs (no stack is up on {settings.home})."
             )
         url = embedded.api
-    if not token and embedded is not None and embedded.api == url.rstrip("/"):
+    url = url.rstrip("/").removesuffix("/api/v1")
+    if not token and embedded is not None and embedded.api == url:
         token = embedded.token
     if not url.startswith(("http://", "https://")):
         raise WrongUseError(f"The server's address, EPOCHAL_URL, must begin with http:// or https://; it is {url!r}.")
@@ -39,7 +40,7 @@ def address(url: str | None, token: str | None) -> tuple[str, str]:
         raise WrongUseError(f"The server's address, EPOCHAL_URL, is not valid: {error}; it is {url!r}.") from error
     if not (token.isascii() and token.isprintable()):
         raise WrongUseError("The token, EPOCHAL_TOKEN, has characters that no token has: copy it again.")
-    return url.rstrip("/"), token
+    return url, token
 
 
 def _embedded(home: Path) -> "Endpoints | None":

@@ -36,7 +36,7 @@ from .data_routes import DataRoutes
 from .people_routes import PeopleRoutes
 from .specs import body_of, parse, parse_many
 from .sweep_routes import SweepRoutes
-from .transport import Body, Transport, Update, path_of, read
+from .transport import Body, Transport, Update, commas, path_of, read
 
 
 class Api(DataRoutes, SweepRoutes, PeopleRoutes):
@@ -95,7 +95,7 @@ class Api(DataRoutes, SweepRoutes, PeopleRoutes):
     def jobs(
         self,
         *,
-        status: JobStatus | None = None,
+        status: JobStatus | Collection[JobStatus] | None = None,
         project: str | None = None,
         tag: tuple[str, str] | None = None,
         name: str | None = None,
@@ -105,7 +105,9 @@ class Api(DataRoutes, SweepRoutes, PeopleRoutes):
         limit: int | None = None,
         newer: list[NewerView] | None = None,
     ) -> Iterator[ListedJob]:
-        """Jobs, newest first, page after page; `limit` in all. `id_part`: the beginning or the end of an id.
+        """Jobs, newest first, page after page; `limit` in all.
+
+        `status`: a state or several. `id_part`: the beginning or the end of an id.
 
         Of inline data their specs have only the numbers of rows and columns. Those that a newer release wrote, which
         the service cannot read, are added to `newer`.
@@ -114,7 +116,7 @@ class Api(DataRoutes, SweepRoutes, PeopleRoutes):
         `-best_val_accuracy`; or `queue`: only jobs that wait, in the order in which those of one owner start.
         """
         named = {"tag": tag and ":".join(tag), "name": name, "id": id_part, "sweep": sweep, "sort": sort}
-        query = {"status": status, "project": project, **named}
+        query = {"status": commas(status), "project": project, **named}
         return self._transport.pages(JobPage, "/jobs", lambda page: page.jobs, query=query, limit=limit, newer=newer)
 
     def delete(self, job_id: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache, partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar, overload
+from typing import Any, Self, overload
 
 import httpx
 
@@ -32,13 +32,13 @@ from .find import find_dataset, find_job, find_sweep
 from .frames import as_file, is_frame, is_pair, looks_like_file
 from .job import Job
 from .specs import body_of
+from .states import states
 from .sweep import Sweep
 from .sweep_routes import sweep_body
 from .transport import Body
 from .uploads import OnProgress
 from .waiting import wait, wait_for_improvement
 
-State = TypeVar("State", JobStatus, SweepState)
 Spec = JobSpec | Body | str | Path
 """A spec as an object, as its fields, or as the path of a YAML or JSON file."""
 
@@ -130,23 +130,26 @@ class Client:
         [body] = self._bodies([spec or {}], target, fields)
         return self.api.check(body)
 
-    def job(self, name: str) -> Job:
+    def job(self, name: Job | str) -> Job:
         """A job by its id, the end of it, or its name. Raises `NotFoundError`."""
-        view = self.api.job(find_job(self.api, name))
+        view = self.api.job(name.id if isinstance(name, Job) else find_job(self.api, name))
         return Job(self, view.id, view)
 
     def jobs(
         self,
         *,
-        status: JobStatus | str | None = None,
+        status: JobStatus | str | Iterable[JobStatus | str] | None = None,
         project: str | None = None,
         tag: tuple[str, str] | None = None,
         name: str | None = None,
         sort: str | None = None,
         limit: int | None = None,
     ) -> Iterator[Job]:
-        """Jobs, newest first, `limit` at most. `sort="-best_val_accuracy"`: those of the highest first."""
-        known = None if status is None else _state(JobStatus, "job", status)
+        """Jobs, newest first, `limit` at most. `sort="-best_val_accuracy"`: those of the highest first.
+
+        `status` is a state or several: `"failed"`, `["queued", "running"]`.
+        """
+        known = states(JobStatus, status)
         for view in self.api.jobs(status=known, project=project, tag=tag, name=name, sort=sort, limit=limit):
             yield Job(self, view.id, view)
 
@@ -212,10 +215,14 @@ class Client:
         return self.api.check_sweep(self._sweep_body(base, space, target, options))
 
     def sweeps(
-        self, limit: int | None = None, *, state: SweepState | str | None = None, search: str | None = None
+        self,
+        limit: int | None = None,
+        *,
+        state: SweepState | str | Iterable[SweepState | str] | None = None,
+        search: str | None = None,
     ) -> list[Sweep]:
-        """Sweeps, newest first; `search` is a part of the name."""
-        known = None if state is None else _state(SweepState, "sweep", state)
+        """Sweeps, newest first; `state` is a state or several, `search` a part of the name."""
+        known = states(SweepState, state)
         return [Sweep(self, summary) for summary in self.api.sweeps(state=known, search=search, limit=limit)]
 
     def find_sweep(self, name: str) -> Sweep:
@@ -314,12 +321,6 @@ def _read(file: str | Path) -> list[dict[str, Any]]:
         return specfile.read(str(file))[0]
     except BadSpecFileError as error:
         raise BadFileError(str(error)) from error
-
-
-def _state(states: type[State], what: str, given: str) -> State:
-    if given not in list(states):
-        raise WrongUseError(f"A {what} is {', '.join(states)}; not {given}.")
-    return states(given)
 
 
 def _say_that_they_go_on(ids: list[str]) -> None:

@@ -33,6 +33,8 @@ class Curve(Mapping[str, "npt.NDArray[Any]"]):
         """The epoch whose weights the model has; None before the first."""
 
     def __getitem__(self, name: str) -> "npt.NDArray[Any]":
+        if name not in self._columns:
+            raise KeyError(f"{name} is no column of the curve, which has {', '.join(self._columns)}")
         return self._columns[name]
 
     def __iter__(self) -> Iterator[str]:

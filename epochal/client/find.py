@@ -35,6 +35,10 @@ def find_job(api: Api, given: str) -> str:
     """
     if (known := _known(partial(api.jobs, sweep=OF_NONE), given, "job", ", those of sweeps apart")) is not None:
         return known
+    if given.startswith("@"):
+        raise NotFoundError(
+            f"{given} is no job: @last is the newest, @last~1 the one before it, those of sweeps apart."
+        )
     newer: list[NewerView] = []
     most = CANDIDATES + 1
     by_id = api.jobs(id_part=given.lower(), limit=most, newer=newer) if _PART.fullmatch(given) else ()

@@ -1,7 +1,7 @@
 """A sweep as a handle: how far it is, its best configuration, its table, and what can be asked of it."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -18,6 +18,7 @@ from .bars import console
 from .curve import frame_of
 from .job import Job
 from .predictions import Predictions, predict
+from .states import states
 from .sweep_progress import sweep_shown
 from .waiting import wait_for_sweep
 from .words import html_table, interval, metric
@@ -92,13 +93,14 @@ class Sweep:
         return self.view.message or "" if comparison is None else comparison.sentence
 
     def trials(
-        self, *, sort: str = "number", state: TrialState | str | None = None, limit: int | None = None
+        self,
+        *,
+        sort: str = "number",
+        state: TrialState | str | Iterable[TrialState | str] | None = None,
+        limit: int | None = None,
     ) -> list[TrialView]:
-        """Its configurations, by `number` or best `score` first."""
-        if state is not None and state not in list(TrialState):
-            raise WrongUseError(f"A configuration is {', '.join(TrialState)}; not {state}.")
-        known = None if state is None else TrialState(state)
-        return list(self._api.trials(self.id, sort=sort, state=known, limit=limit))
+        """Its configurations, by `number` or best `score` first; `state` is a state or several."""
+        return list(self._api.trials(self.id, sort=sort, state=states(TrialState, state), limit=limit))
 
     def wait(self, timeout: float | None = None, *, progress: bool = True) -> Self:
         """Wait for its end, `timeout` seconds at most. After Ctrl-C it goes on. Raises `NotEndedError`."""

@@ -1,7 +1,7 @@
 """The routes about sweeps."""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from pydantic import ValidationError
 
@@ -13,7 +13,7 @@ from spec.sweep_views import SweepCheck, SweepPage, SweepSummary, SweepView, Tri
 from spec.validation_errors import sentences
 
 from ..errors import BadSpecError
-from .transport import Body, Transport, Update, path_of, read
+from .transport import Body, Transport, Update, commas, path_of, read
 
 
 class SweepRoutes:
@@ -38,7 +38,7 @@ class SweepRoutes:
     def sweeps(
         self,
         *,
-        state: SweepState | None = None,
+        state: SweepState | Collection[SweepState] | None = None,
         name: str | None = None,
         search: str | None = None,
         id_part: str | None = None,
@@ -49,16 +49,21 @@ class SweepRoutes:
 
         `search` is a part of the name, `id_part` the beginning or the end of an id. `newer` as for jobs.
         """
-        query = {"state": state, "name": name, "search": search, "id": id_part}
+        query = {"state": commas(state), "name": name, "search": search, "id": id_part}
         return self._transport.pages(
             SweepPage, "/sweeps", lambda page: page.sweeps, query=query, limit=limit, newer=newer
         )
 
     def trials(
-        self, sweep_id: str, *, sort: str = "number", state: TrialState | None = None, limit: int | None = None
+        self,
+        sweep_id: str,
+        *,
+        sort: str = "number",
+        state: TrialState | Collection[TrialState] | None = None,
+        limit: int | None = None,
     ) -> Iterator[TrialView]:
         """The sweep's configurations by `number` or best `score` first, page after page; `limit` in all."""
-        path, query = path_of("sweeps", sweep_id, "trials"), {"sort": sort, "state": state}
+        path, query = path_of("sweeps", sweep_id, "trials"), {"sort": sort, "state": commas(state)}
         return self._transport.pages(TrialPage, path, lambda page: page.trials, query=query, limit=limit, together=500)
 
     def trial(self, sweep_id: str, number: int) -> TrialDetail:

@@ -3,7 +3,7 @@
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -279,6 +279,11 @@ def is_here(url: str) -> bool:
     return urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
 
 
+def commas(given: str | Collection[str] | None) -> str | None:
+    """One value or several, as the parameter of a list takes them."""
+    return given if given is None or isinstance(given, str) else ",".join(given) or None
+
+
 def path_of(*parts: str) -> str:
     """A path below the API's root, from its parts, which are quoted."""
     return "".join(f"/{quote(part, safe='')}" for part in parts)
@@ -329,6 +334,10 @@ def raise_for_status(answer: httpx.Response) -> None:
         raise BadSpecError(detail, errors=problem.errors, na_values=problem.na_values, status=status)
     if problem.newer is not None:
         raise NewerError(detail, problem.newer)
+    if status == 401 and "Authorization" not in answer.request.headers:
+        raise NotAllowedError(
+            f"No token is known for {answer.url.host}: set EPOCHAL_TOKEN, or give it to the client.", status=status
+        )
     if status in _REFUSALS:
         raise _REFUSALS[status](detail, status=status)
     raise AnswerError(f"{detail} (request {problem.request_id})", status=status)

@@ -359,6 +359,16 @@ def test_the_embedded_stack_is_found_by_itself(tmp_path: Path, monkeypatch: pyte
         Api()
 
 
+def test_the_address_may_be_that_of_the_interface() -> None:
+    assert Api("http://here/api/v1/", "epo_x").url == "http://here"
+
+
+def test_who_has_no_token_is_told_where_one_is_given() -> None:
+    asking = Api("http://api", "", transport=httpx.MockTransport(lambda _: problem(401)), sleep=lambda _: None)
+    with pytest.raises(NotAllowedError, match="No token is known for api: set EPOCHAL_TOKEN"):
+        asking.queue()
+
+
 @pytest.mark.parametrize("url", ["http://[::", "http://here:port", "http://here:99999", "http://here:0", "http://:80"])
 def test_an_address_that_is_no_url_is_named(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EPOCHAL_URL", url)

@@ -209,6 +209,12 @@ def test_a_job_of_a_list_gets_its_verdict_when_that_is_asked_for() -> None:
     assert [request.url.path for request in server.asked] == ["/api/v1/jobs", f"/api/v1/jobs/{ID}"]
     with pytest.raises(WrongUseError, match="not done"):
         list(client_of(server).jobs(status="done"))
+    with pytest.raises(WrongUseError, match="not 5"):
+        list(client_of(server).jobs(status=["queued", 5]))  # type: ignore[list-item]
+    for several in ("queued,running", ["queued", JobStatus.running]):
+        list(client_of(server).jobs(status=several))
+        assert server.asked[-1].url.params["status"] == "queued,running"
+    assert client_of(server).job(job) == job
 
 
 def test_jobs_of_a_list_are_asked_for_once_where_the_list_does_not_say_it() -> None:

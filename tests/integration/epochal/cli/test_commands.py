@@ -49,7 +49,7 @@ def test_when_several_jobs_fit_they_are_listed_and_the_exit_code_is_2(epochal: C
     assert {json.loads(epochal("show", one, "--json").out)["status"] for one in ids} == {"queued"}
 
 
-@pytest.mark.parametrize("given", ["nothing", "abcd1234", "@last", "@last~3"])
+@pytest.mark.parametrize("given", ["nothing", "abcd1234", "@last", "@last~3", "@latest"])
 def test_a_job_that_does_not_exist_exits_1(epochal: Commands, given: str) -> None:
     ran = epochal("show", given)
     assert (ran.code, given in ran.err) == (1, True)
@@ -72,6 +72,23 @@ def test_lists_have_short_ids_and_names_first_and_the_best_metrics_in_80_columns
     assert line.startswith(f"{job_id[-SHORT:]}  a network with")
     for part in ("succeeded", "3/3", "0.123", "87.7 %"):
         assert part in line
+
+
+def test_a_submit_that_is_repeated_with_its_key_is_one(epochal: Commands, tmp_path: Path) -> None:
+    several = tmp_path / "jobs.json"
+    several.write_text(json.dumps([{"dataset": "xor", "seed": seed} for seed in range(2)]))
+    for given in (("--dataset", "xor"), (str(several),), ("--dataset", "xor", "--lr", "0.1,0.01")):
+        first, again = (epochal("submit", *given, "--key", f"words-{len(given)}") for _ in range(2))
+        assert (first.code, first.out) == (0, again.out)
+        assert epochal("submit", *given).out != first.out
+    changed = epochal("submit", "--dataset", "iris", "--key", "words-2")
+    assert (changed.code, "was used before, with another body" in changed.err) == (2, True)
+
+
+def test_jobs_of_several_states_are_listed(epochal: Commands) -> None:
+    done, waits = epochal.done(), epochal.service.submit()
+    epochal("cancel", epochal.service.submit())
+    assert epochal("jobs", "--status", "succeeded,queued", "--ids").out.split() == [waits, done]
 
 
 @pytest.mark.parametrize(
@@ -285,6 +302,16 @@ def test_a_failed_job_exits_1_and_says_how_to_try_again(epochal: Commands) -> No
 
 
 # --- changes ----------------------------------------------------------------------------------------------------------
+
+
+def test_failed_jobs_are_retried_together(epochal: Commands) -> None:
+    ids = [epochal.service.run() for _ in range(2)]
+    for job_id in ids:
+        epochal.service.store.fail(job_id, 1, reason=FailureReason.error, message="The trainer broke.")
+    waits = epochal.service.submit()
+    ran = epochal("retry", *ids, waits)
+    assert (ran.code, [line.split()[-1] for line in ran.out.splitlines()]) == (1, ["queued", "queued"])
+    assert f"epochal: {waits[-SHORT:]}: A job that is queued cannot be retried" in ran.err
 
 
 def test_jobs_that_have_ended_are_deleted(epochal: Commands) -> None:

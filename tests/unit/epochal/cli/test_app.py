@@ -85,6 +85,15 @@ def test_every_command_can_answer_in_json(command: str, capsys: pytest.CaptureFi
     assert "--json" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("command", ["submit", "sweep", "sweep list"])
+def test_help_is_a_command_too(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    run(*command.split(), "--help")
+    wanted = capsys.readouterr().out
+    *groups, last = command.split()
+    assert run(*groups, "help", last) == 0
+    assert capsys.readouterr().out == wanted
+
+
 def test_every_command_is_tested_here() -> None:
     group = get_command(app)
     assert isinstance(group, typer.core.TyperGroup)
@@ -295,7 +304,16 @@ def test_a_bad_variable_is_named_with_its_rule(
         (("priority", "@last", "high"), "'PRIORITY': it must be a whole number"),
         (("priority", "@last", "101"), "'PRIORITY': it must be at most 100"),
         (("jobs", "--limit", "0"), "'--limit': it must be at least 1"),
-        (("jobs", "--status", "lost"), "'--status': 'lost' is not one of 'queued'"),
+        (
+            ("jobs", "--status", "queued,lost"),
+            "A job is queued, running, paused, succeeded, failed, cancelled; not lost.",
+        ),
+        (("sweep", "list", "--state", "runing"), "not runing; did you mean running?"),
+        (("submit", "digits"), "There is no file digits. For the data set write --dataset digits."),
+        (("submit", "--dataset", "digits", "--hidden", "64", "32"), "with commas and no blanks: --hidden 64,32"),
+        (("ps",), "No such command 'ps'. Did you mean 'jobs'?"),
+        (("version",), "Did you mean '--version'?"),
+        (("datasets", "ls"), "Did you mean 'list'?"),
         (("sweep", "lst"), "There is no command and no file lst. Did you mean `list`?"),
         (("sweep", "xyz"), "There is no command and no file xyz. The commands are start, list,"),
         (("sweep", "lst.yaml"), "Cannot read lst.yaml"),
@@ -385,9 +403,12 @@ def test_what_is_cancelled_is_said_in_one_way(arguments: tuple[str, ...], capsys
 def test_many_jobs_are_cancelled_only_after_a_yes(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
-    assert run("cancel", "--all") == 1
-    assert "Cancel all jobs that your token sees?" in capsys.readouterr().err
+    for answer in ("n\n", ""):  # the latter is that of a script
+        monkeypatch.setattr("sys.stdin", io.StringIO(answer))
+        assert run("cancel", "--all") == 1
+        said = capsys.readouterr().err
+        assert "Cancel all jobs that your token sees?" in said
+        assert "Nothing is cancelled. Where nobody can answer, add --yes." in said
     assert run("cancel", "--all", "--yes") == 3  # asked, and nobody answers
 
 
