@@ -1,8 +1,11 @@
 """The pages say what the code does."""
 
 import re
+import shlex
+from collections.abc import Iterator
 from pathlib import Path
-from typing import get_args
+from textwrap import dedent
+from typing import Any, get_args
 
 import pytest
 import yaml
@@ -158,6 +161,35 @@ def test_every_test_that_a_page_names_exists() -> None:
     for path in files("*.md"):
         named = re.findall(r"\btests/[\w/]+\.py\b", path.read_text(encoding="utf-8"))
         assert not [name for name in named if not (ROOT / name).exists()], path.name
+
+
+def commands_in(text: str) -> list[str]:
+    """The arguments of each `epochal ...` in the text: in a block for the shell, or between backticks."""
+    blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+    lines = "\n".join([*blocks, *re.findall(r"`(epochal [^`|]+)`", text)]).replace("\\\n", " ")
+    return re.findall(r"(?:^|[|(] ?)(?:\.venv/bin/)?epochal ([^#|>&;)\n]+)", lines, re.MULTILINE)
+
+
+def helps(command: Any) -> Iterator[str]:
+    """The help of a command and of those below it; the examples as blocks for the shell."""
+    yield re.sub(r"Examples?:\n((?:  .*\n?)+)", lambda found: f"```sh\n{dedent(found[1])}```", command.help or "")
+    for below in getattr(command, "commands", {}).values():
+        yield from helps(below)
+
+
+def test_every_command_in_a_page_and_in_help_exists_with_its_options() -> None:
+    top = get_command(epochal)
+    texts = [*(path.read_text(encoding="utf-8") for path in files("*.md")), *helps(top)]
+    written = sorted({line for text in texts for line in commands_in(text)} - {"COMMAND --help"})
+    assert len(written) > 200
+    for line in written:
+        command, rest = top, shlex.split(line)
+        while isinstance(command, TyperGroup) and rest and not rest[0].startswith("-"):
+            is_file = command.name == "sweep" and rest[0] not in command.commands
+            assert is_file or rest[0] in command.commands, line
+            command = command.commands["start" if is_file else rest.pop(0)]
+        with command.make_context("", [], resilient_parsing=True) as context:
+            command.make_parser(context).parse_args(rest)  # an unknown option is an error
 
 
 @pytest.mark.parametrize("command", ["slurm", "autoscale"])
