@@ -71,7 +71,8 @@ def job_card(job: JobView, *, now: datetime) -> RenderableType:
     facts.add_column(style="bold", no_wrap=True)
     facts.add_column()
     for name, value in _facts(job, now):
-        facts.add_row(name, Text(value, overflow="fold"))  # an address that is cut leads nowhere
+        link = f"link {value}" if value.startswith("http") else ""  # it is clicked also where it is broken in two
+        facts.add_row(name, Text(value, link, overflow="fold"))  # an address that is cut leads nowhere
     return Group(Text(f"{short(job.id)}  {label(job)}  ", style="bold") + status_text(job), facts)
 
 

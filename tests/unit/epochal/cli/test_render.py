@@ -76,6 +76,10 @@ def test_an_address_is_whole_in_a_narrow_terminal() -> None:
     }
     text = shown(job_card(job(**DONE, mlflow=mlflow), now=NOW), LEAST_WIDTH)
     assert mlflow["url"] in "".join(text.split())
+    terminal = Console(file=io.StringIO(), width=LEAST_WIDTH, force_terminal=True)
+    with terminal.capture() as captured:
+        terminal.print(job_card(job(**DONE, mlflow=mlflow), now=NOW))
+    assert captured.get().count(f";{mlflow['url']}\x1b") == 2  # each of its two lines is a link to the whole
 
 
 def test_metrics_have_the_names_that_people_know_and_their_units() -> None:
