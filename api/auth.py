@@ -212,9 +212,9 @@ def _credential() -> str:
     """The token or the session of this request. Raises `UnauthorizedError` when there is none."""
     if "Authorization" not in request.headers and COOKIE in request.cookies:
         return request.cookies[COOKIE]
-    if not request.headers.get("Authorization", "").partition(" ")[2]:
+    if not (token := bearer()):
         raise UnauthorizedError("A token is needed: send the header Authorization: Bearer TOKEN.")
-    return bearer()
+    return token
 
 
 def _demand_right(who: Principal, *, changes: bool) -> None:

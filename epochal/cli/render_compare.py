@@ -1,6 +1,6 @@
 """Jobs beside each other: the fields that differ, the metrics of the best epochs, the curves."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rich.table import Table
@@ -9,6 +9,7 @@ from rich.text import Text
 from spec.short_ids import short_ids
 from spec.views import Curve, JobView
 
+from ..client.comparing import best_epochs, best_metrics, differing
 from ..client.words import DASH, label, metric
 from .figures import sparkline
 from .render import status_text
@@ -19,17 +20,14 @@ COLUMN = 16
 FIRST = 24
 """Characters of the column of names."""
 
-_OWN = ("name", "tags", "project", "priority", "version")
-"""Fields that say nothing about the training."""
-
 
 def comparison(jobs: Sequence[JobView]) -> dict[str, Any]:
     """The ids, the fields that differ and the best metrics, as lists in the order of the jobs."""
     return {
         "ids": [job.id for job in jobs],
-        "fields": _differing(jobs),
-        "best_epoch": [None if job.best is None else job.best.epoch for job in jobs],
-        "metrics": _metrics(jobs),
+        "fields": differing(jobs),
+        "best_epoch": best_epochs(jobs),
+        "metrics": best_metrics(jobs),
     }
 
 
@@ -51,10 +49,10 @@ def compare_table(jobs: Sequence[JobView], curves: Sequence[Curve], *, width: in
 def _rows(jobs: Sequence[JobView]) -> Iterator[tuple[str, list[Text]]]:
     yield "name", [Text(label(job)) for job in jobs]
     yield "status", [status_text(job) for job in jobs]
-    for field, values in _differing(jobs).items():
+    for field, values in differing(jobs).items():
         yield field, [Text(_text(value)) for value in values]
     yield "best epoch", [Text(DASH if job.best is None else f"{job.best.epoch}") for job in jobs]
-    for name, figures in _metrics(jobs).items():
+    for name, figures in best_metrics(jobs).items():
         yield name, [Text(metric(name, figure)) for figure in figures]
 
 
@@ -71,30 +69,6 @@ def _curve_row(jobs: Sequence[JobView], curves: Sequence[Curve]) -> tuple[str, l
         for column, width in zip(columns, widths, strict=True)
     ]
     return f"{name} by epoch", drawn[: len(jobs)]
-
-
-def _differing(jobs: Sequence[JobView]) -> dict[str, list[Any]]:
-    """The fields of the specs that are not the same in all jobs; a field that a job lacks is None."""
-    specs = [_flat(job.spec.model_dump(mode="json", exclude=set(_OWN))) for job in jobs]
-    names = dict.fromkeys(name for spec in specs for name in spec)
-    rows = {name: [spec.get(name) for spec in specs] for name in names}
-    return {name: values for name, values in rows.items() if any(value != values[0] for value in values)}
-
-
-def _flat(spec: Mapping[str, Any], before: str = "") -> dict[str, Any]:
-    """The fields with the path of each; the type of a part is the part's own value."""
-    flat: dict[str, Any] = {}
-    for name, value in spec.items():
-        path = before.rstrip(".") if before and name in ("type", "name") else f"{before}{name}"
-        flat |= _flat(value, f"{path}.") if isinstance(value, Mapping) else {path: value}
-    return flat
-
-
-def _metrics(jobs: Sequence[JobView]) -> dict[str, list[float | None]]:
-    """The metrics of the best epochs that any of the jobs has."""
-    best = [{} if job.best is None else job.best.metrics for job in jobs]
-    names = dict.fromkeys(name for metrics in best for name in metrics if name != "learning_rate")
-    return {name: [metrics.get(name) for metrics in best] for name in names}
 
 
 def _text(value: Any) -> str:

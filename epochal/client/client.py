@@ -3,7 +3,7 @@
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache, partial
 from pathlib import Path
 from types import TracebackType
@@ -31,6 +31,7 @@ from .fields import plain, space_paths, spec_with
 from .find import find_dataset, find_job, find_sweep
 from .frames import as_file, is_frame, is_pair, looks_like_file
 from .job import Job
+from .jobs import Jobs
 from .specs import body_of
 from .states import states
 from .sweep import Sweep
@@ -144,14 +145,13 @@ class Client:
         name: str | None = None,
         sort: str | None = None,
         limit: int | None = None,
-    ) -> Iterator[Job]:
-        """Jobs, newest first, `limit` at most. `sort="-best_val_accuracy"`: those of the highest first.
+    ) -> Jobs:
+        """Jobs, newest first, `limit` at most; `jobs(...).to_frame()` is a table of them.
 
-        `status` is a state or several: `"failed"`, `["queued", "running"]`.
+        `sort="-best_val_accuracy"`: those of the highest first. `status` may be several: `["queued", "running"]`.
         """
         known = states(JobStatus, status)
-        for view in self.api.jobs(status=known, project=project, tag=tag, name=name, sort=sort, limit=limit):
-            yield Job(self, view.id, view)
+        return Jobs(self, self.api.jobs(status=known, project=project, tag=tag, name=name, sort=sort, limit=limit))
 
     @overload
     def wait(self, jobs: Job | str, *, timeout: float | None = None, progress: bool = True) -> Job: ...  # type: ignore[overload-overlap]  # a text is no list of jobs

@@ -30,6 +30,12 @@ def fresh(tmp_path: Path) -> Service:
     return service(tmp_path)
 
 
+@pytest.mark.parametrize("given", ["{}", "Token {}", "Basic {}", "Bearer"])
+def test_a_token_that_is_not_sent_as_a_bearer_is_said_to_be_needed(api: Service, given: str) -> None:
+    answer = api.ask("GET", JOBS, token=None, headers={"Authorization": given.format(api.token)})
+    assert "send the header Authorization: Bearer TOKEN" in is_problem(answer, 401)["detail"]
+
+
 @pytest.mark.parametrize("headers", BAD.values(), ids=BAD.keys())
 def test_no_good_token(api: Service, headers: dict[str, str]) -> None:
     answer = api.ask("POST", JOBS, json=XOR, token=None, headers=headers)

@@ -208,13 +208,32 @@ def test_a_job_of_a_list_gets_its_verdict_when_that_is_asked_for() -> None:
     assert job.verdict is not None
     assert [request.url.path for request in server.asked] == ["/api/v1/jobs", f"/api/v1/jobs/{ID}"]
     with pytest.raises(WrongUseError, match="not done"):
-        list(client_of(server).jobs(status="done"))
+        client_of(server).jobs(status="done")
     with pytest.raises(WrongUseError, match="not 5"):
-        list(client_of(server).jobs(status=["queued", 5]))  # type: ignore[list-item]
+        client_of(server).jobs(status=["queued", 5])  # type: ignore[list-item]
     for several in ("queued,running", ["queued", JobStatus.running]):
         list(client_of(server).jobs(status=several))
         assert server.asked[-1].url.params["status"] == "queued,running"
     assert client_of(server).job(job) == job
+
+
+def test_a_list_of_jobs_is_a_table_of_what_differs_and_how_it_ended() -> None:
+    fast = JobSpec.model_validate({"dataset": "xor", "learning_rate": 0.1}).model_dump(mode="json")
+    server = Server(listed=[view(status="succeeded", best=BEST, spec=fast, name="fast"), view(id=ID[:-1] + "8")])
+    found = client_of(server).jobs()
+    assert "to_frame()" in repr(found)
+    frame = found.to_frame()
+    assert list(frame.index) == [ID, ID[:-1] + "8"]
+    columns = ["name", "status", "epoch", "learning_rate", "best_epoch", "val_loss", "val_accuracy", "created_at"]
+    assert list(frame.columns) == columns
+    assert frame["learning_rate"].to_list() == [0.1, 0.001]
+    assert list(client_of(Server()).jobs().to_frame().columns) == [
+        "name",
+        "status",
+        "epoch",
+        "best_epoch",
+        "created_at",
+    ]
 
 
 def test_jobs_of_a_list_are_asked_for_once_where_the_list_does_not_say_it() -> None:
