@@ -81,7 +81,7 @@ def words(spec: JobSpec, change: Configuration) -> str:
     if not change:
         return "the job as it is"
     changed = with_fields(spec, change)
-    before, after = spec.model_dump(mode="json"), changed.model_dump(mode="json")
+    before, after = (one.model_dump(mode="json") | {"standardize": one.standardizes} for one in (spec, changed))
     parts = (_change_words(name, before[name], after[name]) for name in after if before[name] != after[name])
     return ", ".join(parts)
 

@@ -217,6 +217,11 @@ class Inline(Frozen):
         return len(self.x) * len(self.x[0])
 
     @cached_property
+    def target_columns(self) -> list[tuple[float, ...]]:
+        """The values of each target."""
+        return list(zip(*(one if isinstance(one, tuple) else (float(one),) for one in self.y), strict=True))
+
+    @cached_property
     def distinct_targets(self) -> frozenset[float]:
         """All targets; of rows of targets, those of all columns."""
         return frozenset(float(value) for row in self.y for value in (row if isinstance(row, tuple) else (row,)))

@@ -31,7 +31,9 @@ ABOVE = 1.2
 RISE_OF_BEST = 0.15
 """Validation loss rises: its mean over the last fifth of the epochs exceeds the least of a fifth by this share ..."""
 RISE_OF_BASELINE = 0.02
-"""... and by this share of the baseline."""
+"""... and by this share of the baseline ..."""
+NOISE = 1.5
+"""... and by so many standard errors of such a difference, as far as single epochs vary."""
 LEARNT = 0.95
 """A greater skill is almost perfect."""
 NEAR = 2.0
@@ -54,7 +56,9 @@ LEAST_PATIENCE = 3
 PATIENCE = 10
 """Early stopping with less patience may end at the first bad epochs."""
 STILL_FALLING = 0.05
-"""The loss still falls: more than this share of its whole fall came in the last tenth of the epochs."""
+"""The loss still falls: more than this share of its whole fall came in the last tenth of the epochs ..."""
+VISIBLE = 0.001
+"""... and more than this share of the baseline: less is not seen on a chart."""
 IMPROVING = 0.9
 """The loss still improves: the mean of the last fifth of the epochs is below this share of the fifth before ..."""
 LEFT = 0.9
@@ -161,8 +165,10 @@ class LearningCurve(Points):
         if not self.ends_at_zero:
             r2 = self.at_best("val_r2")
             return r2 is not None and r2 < FLAT
+        if self.gain >= LEAST_GAIN:
+            return False  # a running training loss has dropout, and is that of the whole epoch
         least, guess = min(self.train), self.baseline.of_shares
-        return 1.0 - least / guess < FLAT and not (self.still_falls and least > ABOVE * guess)
+        return 1.0 - least / guess < FLAT and not (self.still_falls and max(self.train) > ABOVE * guess)
 
     @property
     def is_learnt(self) -> bool:
@@ -245,13 +251,21 @@ class LearningCurve(Points):
     @property
     def explodes(self) -> bool:
         """Whether the training loss was far above a guess's, or stayed above it."""
-        stays = self.stays_above and not self.still_falls and self.rate_left > VANISHED
-        return self.ends_at_zero and (max(self.train) > EXPLOSION * self.baseline.loss or stays)
+        sinks = self.still_falls or (self.fell_to_the_end and not any(self.far_rises))
+        stays = self.stays_above and not sinks and self.rate_left > VANISHED
+        perfect = self.baseline.perfect
+        return perfect is not None and (max(self.train) - perfect > EXPLOSION * self.baseline.untrained or stays)
 
     @property
     def stays_above(self) -> bool:
         """Whether the training loss was larger than a guess's in every epoch."""
-        return min(self.train) > ABOVE * self.baseline.loss
+        perfect = self.baseline.perfect or 0.0
+        return min(self.train) - perfect > ABOVE * (self.guess - perfect)
+
+    @property
+    def guess(self) -> float:
+        """The loss of the best constant; the baseline where that is not known."""
+        return self.baseline.of_constant or (self.baseline.perfect or 0.0) + self.baseline.loss
 
     @cached_property
     def late(self) -> float:
@@ -281,9 +295,30 @@ class LearningCurve(Points):
             return False  # one bad epoch is no rise
         least = min(_means(self.monitored))
         share = RISE_OF_BEST * (least if self.ends_at_zero else self.fall)
-        rose = self.late - least > max(share, RISE_OF_BASELINE * self.baseline.loss)
+        rose = self.late - least > max(share, RISE_OF_BASELINE * self.baseline.loss, self._noise)
         fits = not self.ends_at_zero or self.train[-1] < (1.0 - LEAST_GAIN) * self.baseline.loss
         return rose and fits and self.train[-1] <= self.train[self.best]
+
+    @property
+    def _noise(self) -> float:
+        """By how much the means of two fifths differ by chance, as far as epochs since the best one vary.
+
+        The variance of one epoch is half the mean square of successive differences (von Neumann 1941), to which a
+        steady rise adds little.
+        """
+        changes = [after - before for before, after in pairwise(self.monitored[self.best :])]
+        variance = fmean(change * change for change in changes) / 2.0 if changes else 0.0
+        return NOISE * math.sqrt(2.0 * variance / max(len(self.monitored) // 5, 1))
+
+    @property
+    def fell_to_the_end(self) -> bool:
+        """Whether the best of several epochs is in the last tenth, however little the loss fell there."""
+        return not self.is_one_epoch and self.best >= len(self.monitored) - max(len(self.monitored) // 10, 1)
+
+    @property
+    def is_undone(self) -> bool:
+        """Whether the training loss, too, ended well above that of the best epoch: training undid what was learnt."""
+        return _late(self.train) - self.train[self.best] > JUMP * (self.guess - (self.baseline.perfect or 0.0))
 
     @property
     def grows_more_accurate(self) -> bool:
@@ -300,7 +335,7 @@ class LearningCurve(Points):
             return False
         floor = 0.0 if self.ends_at_zero else min(after)
         whole_fall = min(self.monitored[0], floor + 2 * self.baseline.loss) - min(after)
-        return min(before) - min(after) > STILL_FALLING * whole_fall
+        return min(before) - min(after) > max(STILL_FALLING * whole_fall, VISIBLE * self.baseline.loss)
 
     @property
     def patience(self) -> int | None:

@@ -78,6 +78,10 @@ class LossSpec(Named):
         """The loss of the best constant, of these targets; None if unknown."""
         return None
 
+    def of_perfect(self, numbers: Sequence[float]) -> float:
+        """The loss of a network that predicts each of these targets."""
+        return 0.0
+
     def variance_left(self, loss: float, guess: float) -> float:
         """The variance of normal errors with this loss, as a share of that of a guess; of losses where it is unknown.
 
@@ -275,6 +279,14 @@ class PoissonNll(LossSpec):
         limits=(0.0, math.inf),
         ends_at_zero=False,
     )
+
+    def of_numbers(self, numbers: Sequence[float]) -> float | None:
+        """The mean's."""
+        return self.of_perfect([fmean(numbers)])
+
+    def of_perfect(self, numbers: Sequence[float]) -> float:
+        """The mean of y - y ln y."""
+        return fmean(y - y * math.log(y) if y > 0.0 else 0.0 for y in numbers)
 
 
 LOSSES: tuple[type[LossSpec], ...] = (

@@ -1,5 +1,6 @@
 """The metrics that can decide which epoch is best, what each measures, and the names of those of several targets."""
 
+import math
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -33,17 +34,19 @@ class Measure:
     """Whether it counts rows, and people read it in percent."""
     is_of_numbers: bool = False
     """Whether only targets that are numbers have it."""
+    limits: tuple[float, float] = (-math.inf, math.inf)
+    """The least and the largest value that it can have."""
 
 
 MEASURES: Mapping[str, Measure] = {
     "loss": Measure("loss"),
-    "accuracy": Measure("accuracy", higher_is_better=True, is_share=True),
-    "balanced_accuracy": Measure("balanced accuracy", higher_is_better=True, is_share=True),
-    "macro_f1": Measure("macro F1", higher_is_better=True, is_share=True),
-    "roc_auc": Measure("ROC AUC", higher_is_better=True),
-    "mae": Measure("MAE", is_of_numbers=True),
-    "rmse": Measure("RMSE", is_of_numbers=True),
-    "r2": Measure("R²", higher_is_better=True, is_of_numbers=True),
+    "accuracy": Measure("accuracy", higher_is_better=True, is_share=True, limits=(0.0, 1.0)),
+    "balanced_accuracy": Measure("balanced accuracy", higher_is_better=True, is_share=True, limits=(0.0, 1.0)),
+    "macro_f1": Measure("macro F1", higher_is_better=True, is_share=True, limits=(0.0, 1.0)),
+    "roc_auc": Measure("ROC AUC", higher_is_better=True, limits=(0.0, 1.0)),
+    "mae": Measure("MAE", is_of_numbers=True, limits=(0.0, math.inf)),
+    "rmse": Measure("RMSE", is_of_numbers=True, limits=(0.0, math.inf)),
+    "r2": Measure("R²", higher_is_better=True, is_of_numbers=True, limits=(-math.inf, 1.0)),
 }
 """By a metric's name without its split: `val_accuracy` is the accuracy of the validation split."""
 

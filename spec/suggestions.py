@@ -18,10 +18,13 @@ from .remedies.data import (
     for_unscaled_numbers,
     no_relation,
 )
-from .remedies.epochs import FEW_UPDATES, after_few_epochs, is_short, longer, updates
+from .remedies.epochs import FEW_EPOCHS, FEW_UPDATES, after_few_epochs, is_short, longer, more_epochs, updates
 from .remedies.learning_rate import (
+    and_better_rate,
+    better_rate,
     far_smaller_rate,
     faster,
+    for_faded_rate,
     for_vanished_rate,
     has_large_rate,
     has_small_rate,
@@ -41,6 +44,7 @@ from .remedies.regularisation import (
     other_remedies,
     plainer,
     without_high_dropout,
+    without_penalties,
 )
 from .remedies.suggestion import Suggestion, changed
 from .schedules import Constant
@@ -59,17 +63,19 @@ def against_divergence(spec: JobSpec) -> Suggestion:
     """After a loss that is not finite: a far smaller learning rate; standardised data, where they are large."""
     if (scaled := for_unscaled_numbers(spec) or for_diverged_numbers(spec)) is not None:
         return scaled
-    return slower(spec, "The updates were too large.", far_smaller_rate(spec))
+    return slower(spec, "The updates were too large.", far_smaller_rate(spec), **without_high_dropout(spec))
 
 
 def against_instability(spec: JobSpec, shape: LearningCurve) -> Suggestion:
     """After a loss that jumps: a smaller learning rate; standardised data, where they are large."""
     if (scaled := for_unscaled_numbers(spec) or for_unlike_numbers(spec, shape)) is not None:
         return scaled
-    if shape.wanders and not has_large_rate(spec) and updates(spec, len(shape.train)) >= FEW_UPDATES:
+    if shape.jumps and shape.wanders and not has_large_rate(spec) and updates(spec, len(shape.train)) >= FEW_UPDATES:
         return no_relation(spec, shape)
     if shape.is_learnt and spec.restore_best:
         return Suggestion("The model has the weights of the best epoch, which is good. No spec is suggested.")
+    if not has_large_rate(spec) and (penalties := without_penalties(spec)) is not None:
+        return penalties
     return slower(spec, "The updates are too large.", smaller_rate(spec), **without_high_dropout(spec))
 
 
@@ -120,6 +126,19 @@ def against_overfitting(spec: JobSpec, shape: LearningCurve, *, cut_short: bool 
     )
 
 
+def against_undoing(spec: JobSpec) -> Suggestion:
+    """After a good epoch long before the end, since which the training loss rose, too."""
+    if (penalties := without_penalties(spec, "The penalty undid what was learnt.")) is not None:
+        return penalties
+    if has_large_rate(spec):
+        return slower(spec, "The updates are too large.", smaller_rate(spec))
+    if not spec.restore_best:
+        return Suggestion(
+            "The model has the weights of the last epoch. Try restore_best true.", changed(spec, restore_best=True)
+        )
+    return Suggestion("The model has the weights of the best epoch.")
+
+
 def against_underfitting(spec: JobSpec, shape: LearningCurve) -> Suggestion:
     """After a network that does not fit the training data."""
     return (
@@ -129,7 +148,7 @@ def against_underfitting(spec: JobSpec, shape: LearningCurve) -> Suggestion:
         or _for_a_beginning(spec, shape)
         or for_penalties(spec, shape)
         or (for_outliers(spec, shape) if shape.hides_fit else None)
-        or for_vanished_rate(spec, shape)
+        or (None if shape.accuracy.is_imbalanced and shape.accuracy.ranks else for_vanished_rate(spec, shape))
         or for_unlike_numbers(spec, shape)
         or _for_network(spec, shape)
     )
@@ -137,8 +156,10 @@ def against_underfitting(spec: JobSpec, shape: LearningCurve) -> Suggestion:
 
 def _for_a_beginning(spec: JobSpec, shape: LearningCurve) -> Suggestion | None:
     """After so few updates, or with so little of the rate in all epochs, that not even a large rate can be blamed."""
-    if reaches_its_rate(spec) and (has_small_rate(spec) or updates(spec, len(shape.train)) >= LEAST_UPDATES):
+    if reaches_its_rate(spec) and updates(spec, len(shape.train)) >= LEAST_UPDATES:
         return None
+    if has_small_rate(spec) and reaches_its_rate(spec):
+        return faster(spec, epochs=max(FEW_EPOCHS, more_epochs(spec)))
     return after_few_epochs(spec, shape) or longer(spec, shape)
 
 
@@ -168,7 +189,7 @@ def _for_network(spec: JobSpec, shape: LearningCurve) -> Suggestion:
         return slower(spec, reason, spec.learning_rate / 3, **no_dropout)
     if hinders:
         return Suggestion("Dropout keeps the network from fitting. Try no dropout.", changed(spec, **no_dropout))
-    if shape.still_falls or (not learnt and shape.is_best_at_last):
+    if shape.still_falls or shape.ending.fell_too_little or (not learnt and shape.is_best_at_last):
         return longer(spec, shape)
     if shape.is_guess:
         return _for_a_guess(spec, shape)
@@ -195,8 +216,8 @@ def _for_rare_classes(spec: JobSpec, shape: LearningCurve) -> Suggestion:
         is_alone = spec.batch_size == spec.gradient_accumulation == 1
         more, larger = (" and batch_size 32", {"batch_size": 32}) if is_alone else ("", {})
         return Suggestion(
-            f"Try class_weight balanced{more}, so that rare classes count as much as others.",
-            changed(spec, class_weight="balanced", **larger),
+            f"Try class_weight balanced{more}, so that rare classes count as much as others{and_better_rate(spec)}.",
+            changed(spec, class_weight="balanced", **larger, **better_rate(spec)),
         )
     if has_too_small_rate(spec, shape):
         return faster(spec)
@@ -219,7 +240,10 @@ def _before_the_data(spec: JobSpec, shape: LearningCurve) -> Suggestion | None:
     if has_tiny_rate(spec) or (has_small_rate(spec) and (ended or not shape.fits_something)):
         return faster(spec)
     return (
-        after_few_epochs(spec, shape) or plainer(spec) or (until_a_guess(spec, shape) if shape.lacks_a_guess else None)
+        after_few_epochs(spec, shape)
+        or for_faded_rate(spec, shape)
+        or plainer(spec)
+        or (until_a_guess(spec, shape) if shape.lacks_a_guess else None)
     )
 
 

@@ -15,8 +15,8 @@ from .job import JobSpec
 from .learning_curve import LEAST_GAIN, LearningCurve
 from .losses import Mse
 from .monitors import figure, percent
-from .remedies.data import for_constants, for_one_class
-from .remedies.epochs import longer
+from .remedies.data import for_constants, for_one_class, rmse
+from .remedies.epochs import longer, patient
 from .remedies.learning_rate import usual_rate
 from .remedies.suggestion import NOTHING, Suggestion
 from .splits import SplitBy
@@ -27,6 +27,7 @@ from .suggestions import (
     against_instability,
     against_overfitting,
     against_underfitting,
+    against_undoing,
 )
 
 ACCURACY_GAP = 0.15
@@ -107,8 +108,8 @@ def judge(
         suggestion = TOO_EARLY if cut_short else against_underfitting(spec, shape)
         return _verdict(VerdictKind.underfit, _poor(shape), suggestion, shape)
     goes_on = not cut_short and (shape.still_falls or shape.is_one_epoch or shape.improves)
-    suggestion = for_constants(spec) or (longer(spec, shape) if goes_on else NOTHING)
-    return _verdict(VerdictKind.good, _fine(shape), suggestion, shape)
+    found = against_undoing(spec) if shape.is_undone else longer(spec, shape) if goes_on else NOTHING
+    return _verdict(VerdictKind.good, _fine(shape), for_constants(spec) or found, shape)
 
 
 def _verdict(kind: VerdictKind, shown: str, suggestion: Suggestion, shape: LearningCurve | None) -> Verdict:
@@ -117,6 +118,10 @@ def _verdict(kind: VerdictKind, shown: str, suggestion: Suggestion, shape: Learn
         shown += f"; validation has rows of {classes} of the {shape.classes} classes only"
     if shape is not None and classes is None and kind is not VerdictKind.unstable:
         shown += _few(shape)
+    if shape is not None and kind is VerdictKind.underfit and suggestion.spec is not None:
+        shown += _outlying(shape)
+    if kind is not VerdictKind.overfit:
+        suggestion = patient(suggestion)
     return Verdict(
         kind=kind,
         sentence=f"{kind.value.capitalize()}: {shown}. {_told(suggestion)}".rstrip(),
@@ -136,6 +141,13 @@ def _few(shape: LearningCurve) -> str:
     are_given = shape.is_of_a_fold or shape.spec.split_by is SplitBy.column
     folds = "" if are_given else ": try folds"
     return f"; validation rows are few ({shape.validation_rows}) and say little{folds}" if shape.has_few_rows else ""
+
+
+def _outlying(shape: LearningCurve) -> str:
+    """A clause where a few validation rows decide R², whatever is suggested; empty else."""
+    times = shape.outlying_errors
+    errors = "the errors of a few validation rows are far larger than those of the others"
+    return "" if times is None else f"; {errors} ({rmse(times)})"
 
 
 def _explodes(spec: JobSpec, shape: LearningCurve) -> bool:
@@ -205,11 +217,10 @@ def _jumping(shape: LearningCurve) -> str:
     if shape.jumps:
         return f"training loss oscillates: it rose by far in {sum(shape.far_rises)} of {len(shape.train)} epochs"
     if shape.stays_above:
-        return (
-            f"training loss was never below {figure(min(shape.train))}, and a guess has {figure(shape.baseline.loss)}"
-        )
-    whose = "the first epoch" if shape.baseline.is_first else "a guess"
-    return f"training loss was {figure(max(shape.train))}, far above the {figure(shape.baseline.loss)} of {whose}"
+        return f"training loss was never below {figure(min(shape.train))}, and a guess has {figure(shape.guess)}"
+    of_first = shape.baseline.is_first and shape.ends_at_zero
+    usual, whose = (shape.baseline.loss, "the first epoch") if of_first else (shape.guess, "a guess")
+    return f"training loss was {figure(max(shape.train))}, far above the {figure(usual)} of {whose}"
 
 
 def _memorising(shape: LearningCurve) -> str:
@@ -255,7 +266,7 @@ def _one_sided(shape: LearningCurve) -> str:
 
 
 def _poor(shape: LearningCurve) -> str:
-    if not shape.accuracy.is_measured or (shape.accuracy.training is None and shape.fitted_accuracy >= LEAST_ACCURACY):
+    if not shape.accuracy.is_measured or shape.fitted_accuracy >= LEAST_ACCURACY:  # then the loss is the reason
         r2 = shape.at_best("val_r2")
         explained = "" if r2 is None else f"validation R² is {_r2(r2)}"
         if not shape.ends_at_zero:
@@ -297,7 +308,11 @@ def _fine(shape: LearningCurve) -> str:
         measured = f"R² {_r2(r2)}"
     if accuracy is not None:
         measured += _beside(accuracy, shape.accuracy.validation)
-    return f"validation {measured} {shape.where}, without overfitting"
+    fits = f"validation {measured} {shape.where}, without overfitting"
+    if not shape.is_undone:
+        return fits
+    before, after = figure(shape.train[shape.best]), figure(shape.train[-1])
+    return f"{fits}; but after it, training loss rose from {before} to {after}"
 
 
 def _beside(accuracy: float, balanced: float | None) -> str:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from spec.halving import metric_of
-from spec.monitors import percent
+from spec.monitors import measure_of, percent
 from spec.splits import SplitBy
 from spec.sweep import SweepSpec
 from store.sweep_results import LEADERS
@@ -29,7 +29,8 @@ def intervals(spec: SweepSpec, scores: Sequence[Sequence[float]]) -> list[Band]:
     """The interval of each of several configurations."""
     share, step = test_share(spec), _step(spec, counted_rows(spec))
     values = ([metric_of(score, spec.monitored) or 0.0 for score in theirs] for theirs in scores)
-    return [band(theirs, test_share=share, step=step) for theirs in values]
+    limits = measure_of(spec.monitored).limits
+    return [band(theirs, test_share=share, step=step, limits=limits) for theirs in values]
 
 
 def compared(

@@ -94,7 +94,7 @@ class _Comparison:
     def _view(self, tried: Tried, compared: Comparison | None) -> ChangeView:
         known = all(map(math.isfinite, self._scores(tried)))
         values = [value for value in tried.values if value is not None]
-        interval = band(values, step=self._step) if known else None
+        interval = band(values, step=self._step, limits=measure_of(self._objective).limits) if known else None
         p = None if compared is None else compared.p
         return ChangeView(
             number=tried.number,
@@ -189,8 +189,8 @@ def _range(change: ChangeView, objective: Monitor) -> str:
     """The mean with its interval."""
     if change.mean is None or change.low is None or change.high is None:
         return "no number with every seed"
-    half = (change.high - change.low) / 2.0
-    return f"{shown(change.mean, objective)} ± {shown(half, objective)}"
+    low, high = shown(change.low, objective), shown(change.high, objective)
+    return f"{shown(change.mean, objective)} (95 % interval: {low} to {high})"
 
 
 def _p(p: float | None) -> str:

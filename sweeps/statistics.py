@@ -49,8 +49,16 @@ class Comparison:
         return self.p is not None and self.p < 1.0 - CONFIDENCE
 
 
-def band(values: Sequence[float], *, test_share: float | None = None, step: float = 0.0) -> Band:
-    """Mean and interval by Student's t.
+def band(
+    values: Sequence[float],
+    *,
+    test_share: float | None = None,
+    step: float = 0.0,
+    limits: tuple[float, float] = (-math.inf, math.inf),
+) -> Band:
+    """Mean and interval by Student's t, as far as it is within the limits of what is measured.
+
+    No mean is beyond them, so an interval that is cut there holds it as often as the whole one (Mandelkern 2002).
 
     Folds share training rows, so their deviation says too little: with `test_share`, test rows / training rows of a
     fold, the variance of the mean is s^2 (1 / n + test_share), as Nadeau and Bengio (2003) correct it.
@@ -63,7 +71,8 @@ def band(values: Sequence[float], *, test_share: float | None = None, step: floa
     deviation = float(np.std(values, ddof=1))
     error = _error(max(deviation, step / math.sqrt(12.0)), count, test_share)
     half = _quantile(0.5 + CONFIDENCE / 2.0, count - 1) * error
-    return Band(mean, deviation, mean - half, mean + half, count)
+    least, most = limits
+    return Band(mean, deviation, max(mean - half, least), min(mean + half, most), count)
 
 
 def compare(

@@ -1,7 +1,6 @@
 """The baseline: what a guess loses, which is about what an untrained network loses."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import fmean, pstdev
@@ -27,14 +26,32 @@ class Baseline:
         """The loss of an untrained network; where that is not known, the training loss after the first epoch.
 
         The first epoch may have learnt all there is: then it is the loss of the best constant, as far as that is known.
-        Of a loss that does not end at zero, it is how far the training loss fell, and at least NATS.
+        Of a loss that does not end at zero, it is what the best constant loses more than a perfect network; where that
+        is not known, it is how far the training loss fell, and at least NATS.
         """
         known = self.known
         if known is not None:
             return known
         if not self.points.ends_at_zero:
-            return max(self.points.fall, NATS)
+            data = self.points.spec.dataset
+            constant = self._of_columns(data) if isinstance(data, Inline) else None
+            return max(self.points.fall, NATS) if constant is None else constant - (self.perfect or 0.0)
         return max(self.points.train[0], self.of_constant or 0.0, 1e-12)
+
+    @cached_property
+    def perfect(self) -> float | None:
+        """What a network loses that predicts each target: 0, or what the counts of the spec say; None if unknown."""
+        if self.points.ends_at_zero:
+            return 0.0
+        spec = self.points.spec
+        if not isinstance(spec.dataset, Inline):
+            return None
+        return fmean(spec.loss.of_perfect(column) for column in spec.dataset.target_columns)
+
+    @property
+    def untrained(self) -> float:
+        """What an untrained network may lose more than a perfect one; it predicts counts of about 1, however large."""
+        return max(self.loss, 0.0 if self.points.ends_at_zero else 1.0 - (self.perfect or 0.0))
 
     @property
     def is_known(self) -> bool:
@@ -78,8 +95,7 @@ class Baseline:
         if points.predicted_classes is not None:
             return spec.loss.baseline(points.predicted_classes)
         if isinstance(spec.dataset, Inline) and spec.init_from is None and points.ends_at_zero:
-            columns = zip(*(one if isinstance(one, tuple) else (one,) for one in spec.dataset.y), strict=True)
-            return self._of_columns([[float(number) for number in column] for column in columns])
+            return self._of_columns(spec.dataset)
         r2 = points.at_best("val_r2")
         has_outliers = points.outlying_errors is not None or (r2 is not None and r2 < LEAST_SKILL)
         return None if has_outliers and not isinstance(spec.loss, Mse) else self.of_normal
@@ -90,9 +106,9 @@ class Baseline:
         deviation = self._deviation
         return None if deviation is None else self.points.spec.loss.of_normal(deviation)
 
-    def _of_columns(self, columns: Sequence[Sequence[float]]) -> float | None:
-        """The mean loss of their best constants, scaled as the job scales them; None where it is 0 or unknown."""
-        spec = self.points.spec
+    def _of_columns(self, data: Inline) -> float | None:
+        """The mean loss of the best constants, scaled as the job scales them; None where it is 0 or unknown."""
+        spec, columns = self.points.spec, data.target_columns
         scales = [pstdev(column) or 1.0 if spec.standardizes_targets else 1.0 for column in columns]
         losses = [
             spec.loss.of_numbers([number / scale for number in column])

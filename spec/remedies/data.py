@@ -40,7 +40,8 @@ def for_one_class(spec: JobSpec) -> Suggestion:
 
 def for_constants(spec: JobSpec) -> Suggestion | None:
     """Where the targets, or the features, of the spec itself are the same in all rows."""
-    if len(set(_numbers_to_predict(spec))) == 1:
+    targets = _targets(spec)
+    if targets and all(len(set(numbers)) == 1 for numbers in targets):
         return Suggestion("The target is the same in every row: there is nothing to learn. No spec is suggested.")
     if isinstance(spec.dataset, Inline) and len(set(spec.dataset.x)) == 1:
         return Suggestion(
@@ -53,7 +54,7 @@ def for_targets(spec: JobSpec) -> Suggestion | None:
     """After numbers of the spec itself from which nothing is learnt: the same in all rows, or outweighed by a few."""
     if (constant := for_constants(spec)) is not None:
         return constant
-    numbers = _numbers_to_predict(spec)
+    numbers = _targets(spec)[0] if len(_targets(spec)) == 1 else ()
     middle = median(numbers) if numbers else 0.0
     far = [abs(number - middle) for number in numbers]
     usual = median(far) if far else 0.0
@@ -61,19 +62,20 @@ def for_targets(spec: JobSpec) -> Suggestion | None:
     if usual == 0.0 or not outliers:
         return None
     far_off = f"more than {OUTLYING:,.0f} times as far from the median as most are"
+    log = " Of a target that grows by factors, predict the logarithm." if min(numbers) > 0.0 else ""
     if outliers == 1:
         told = f"The target of one row is {far_off}, and decides the loss: correct it, or leave this row out."
     else:
         told = f"Targets of {outliers} rows are {far_off}, and decide the loss: correct them, or leave these rows out."
-    return Suggestion(f"{told} No spec is suggested.")
+    return Suggestion(f"{told}{log} No spec is suggested.")
 
 
 def for_unscaled_numbers(spec: JobSpec) -> Suggestion | None:
     """After features or targets of the spec itself that are not standardised, and are far from 1 in size."""
     if spec.standardizes or spec.init_from is not None or not isinstance(spec.dataset, Inline):
         return None
-    targets = _numbers_to_predict(spec) if _scales_targets(spec) else ()
-    columns = {"Features": list(zip(*spec.dataset.x, strict=True)), "Targets": [targets or (0.0,)]}
+    targets = _targets(spec) if _scales_targets(spec) else []
+    columns = {"Features": list(zip(*spec.dataset.x, strict=True)), "Targets": targets or [(0.0,)]}
     for name, numbers in columns.items():
         if (largest := max(fmean(map(abs, column)) for column in numbers)) > LARGE:
             return Suggestion(
@@ -81,11 +83,11 @@ def for_unscaled_numbers(spec: JobSpec) -> Suggestion | None:
                 f"{and_better_rate(spec)}.",
                 changed(spec, standardize=True, **better_rate(spec)),
             )
-    deviation = pstdev(targets) if targets else 1.0
-    if deviation == 0.0 or 1.0 / LARGE <= deviation <= LARGE:
+    unusual = [one for one in map(pstdev, targets) if one > 0.0 and not 1.0 / LARGE <= one <= LARGE]
+    if not unusual:
         return None
     return Suggestion(
-        f"Targets have a standard deviation of {figure(deviation)}, and are not standardised. Try standardize true"
+        f"Targets have a standard deviation of {figure(unusual[0])}, and are not standardised. Try standardize true"
         f"{and_better_rate(spec)}.",
         changed(spec, standardize=True, **better_rate(spec)),
     )
@@ -103,7 +105,7 @@ def for_unlike_numbers(spec: JobSpec, shape: LearningCurve) -> Suggestion | None
         is_far = is_unlike and _scales_targets(spec)
         if is_far or shape.stays_a_guess or (starts_high and spec.learning_rate <= usual_rate(spec)):
             return _scaled(spec)
-    if is_unlike and shape.has_drifted and spec.split_by is SplitBy.time:
+    if is_unlike and shape.has_drifted and not shape.lacks_a_guess and spec.split_by is SplitBy.time:
         return Suggestion(
             "Validation rows are the newest, and their targets are unlike those of older rows: predict how the target "
             "changes, or add features that change with it. No other settings are suggested."
@@ -119,14 +121,19 @@ def for_unlike_numbers(spec: JobSpec, shape: LearningCurve) -> Suggestion | None
     )
 
 
+def rmse(times: float) -> str:
+    """How far outlying errors are from the others, in words."""
+    return f"the RMSE is {figure(times)} times the MAE"
+
+
 def for_outliers(spec: JobSpec, shape: LearningCurve) -> Suggestion | None:
     """After errors of a few validation rows that are far larger than those of the others."""
     if (times := shape.outlying_errors) is None:
         return None
     decided, more = ("the loss", "; loss mae follows them less") if isinstance(spec.loss, Mse) else ("R²", "")
     return Suggestion(
-        "The errors of a few validation rows are far larger than those of the others (the RMSE is "
-        f"{figure(times)} times the MAE), and decide {decided}. Correct targets that are far from the others, or leave "
+        f"The errors of a few validation rows are far larger than those of the others ({rmse(times)}), and decide "
+        f"{decided}. Correct targets that are far from the others, or leave "
         f"these rows out; of a target that grows by factors, predict the logarithm{more}. No spec is suggested."
     )
 
@@ -187,8 +194,7 @@ def _scaled(spec: JobSpec) -> Suggestion:
     )
 
 
-def _numbers_to_predict(spec: JobSpec) -> tuple[float, ...]:
-    """The targets of the spec itself, if they are numbers."""
-    if not isinstance(spec.dataset, Inline) or spec.info is None or spec.info.targets is Targets.classes:
-        return ()
-    return tuple(float(number) for number in spec.dataset.y if not isinstance(number, tuple))
+def _targets(spec: JobSpec) -> list[tuple[float, ...]]:
+    """The numbers of each target of the spec itself; none where they are classes."""
+    is_of_numbers = spec.info is not None and spec.info.targets is Targets.numbers
+    return spec.dataset.target_columns if isinstance(spec.dataset, Inline) and is_of_numbers else []

@@ -3,7 +3,7 @@
 import math
 
 from ..job import JobSpec
-from ..learning_curve import PATIENCE, LearningCurve
+from ..learning_curve import LEAST_PATIENCE, PATIENCE, VANISHED, LearningCurve
 from .suggestion import NOTHING, Suggestion, changed
 
 FEW_EPOCHS, FEW_UPDATES = 10, 100
@@ -40,7 +40,23 @@ def longer(spec: JobSpec, shape: LearningCurve) -> Suggestion:
         return NOTHING
     falls = shape.still_falls or shape.improves or shape.is_best_at_last
     reason = "The loss was still falling" if falls or shape.is_one_epoch else "The learning rate was still rising"
-    return Suggestion(f"{reason} when training ended. Try more epochs: {epochs}.", changed(spec, epochs=epochs))
+    is_over = spec.schedule.left(len(shape.train)) <= VANISHED  # more epochs would hardly learn anything
+    lasting, cosine = (", with schedule cosine", {"schedule": "cosine"}) if is_over else ("", {})
+    return Suggestion(
+        f"{reason} when training ended. Try more epochs: {epochs}{lasting}.", changed(spec, epochs=epochs, **cosine)
+    )
+
+
+def patient(suggestion: Suggestion) -> Suggestion:
+    """The suggestion with more patience, where its job has so little that the first bad epochs would end it."""
+    spec = suggestion.spec
+    if spec is None or spec.patience is None or spec.patience > LEAST_PATIENCE:
+        return suggestion
+    ended = "one bad epoch does" if spec.patience == 1 else f"{spec.patience} bad epochs do"
+    return Suggestion(
+        f"{suggestion.sentence} Try patience {PATIENCE}, too, so that {ended} not end it.",
+        changed(spec, patience=PATIENCE),
+    )
 
 
 def after_few_epochs(spec: JobSpec, shape: LearningCurve) -> Suggestion | None:

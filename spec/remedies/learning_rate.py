@@ -13,12 +13,16 @@ from .suggestion import Suggestion, changed
 
 FAR = 3.0
 """A learning rate is large, or small, if it is so many times the optimizer's usual one, or its share."""
+FADED = 0.05
+"""Of a learning rate of which less than this share is left, little more is learnt."""
 ROUNDED = 1.01
 """A rate that is suggested has three digits: a third of the usual one is not small yet, three times that not large."""
 TINY = 100.0
 """A learning rate is tiny if the optimizer's usual one is more than so many times that."""
 SMALL_COUNT = 3.0
 """Larger counts want smaller steps of gradient descent."""
+LOW_CLIP = 0.01
+"""A gradient clipped to a norm below it hardly moves the weights of sgd."""
 NARROW = 16
 """A layer of fewer neurons is narrow."""
 
@@ -51,8 +55,8 @@ def has_tiny_rate(spec: JobSpec) -> bool:
 
 
 def has_too_small_rate(spec: JobSpec, shape: LearningCurve) -> bool:
-    """Whether the rate is small and the loss still falls, or so tiny that the loss is flat."""
-    return (shape.is_flat and has_tiny_rate(spec)) or (has_small_rate(spec) and shape.still_falls)
+    """Whether the rate is tiny, or is small and the loss fell to the end."""
+    return has_tiny_rate(spec) or (has_small_rate(spec) and (shape.still_falls or shape.fell_to_the_end))
 
 
 def reaches_its_rate(spec: JobSpec) -> bool:
@@ -83,11 +87,13 @@ def and_better_rate(spec: JobSpec) -> str:
     return "".join(f", and learning_rate {rate:.3g}" for rate in better_rate(spec).values())
 
 
-def faster(spec: JobSpec) -> Suggestion:
-    """The usual learning rate."""
+def faster(spec: JobSpec, epochs: int | None = None) -> Suggestion:
+    """The usual learning rate; with more epochs, if they are given."""
     rate = usual_rate(spec)
+    longer, more = ("", {}) if epochs is None else (f", and more epochs: {epochs}", {"epochs": epochs})
     return Suggestion(
-        f"The learning rate is small. Try a larger learning_rate: {rate:.3g}.", changed(spec, learning_rate=rate)
+        f"The learning rate is small. Try a larger learning_rate: {rate:.3g}{longer}.",
+        changed(spec, learning_rate=rate, **more),
     )
 
 
@@ -97,10 +103,18 @@ def slower(spec: JobSpec, reason: str, rate: float, **changes: Any) -> Suggestio
     cosine = {"schedule": "cosine"} if isinstance(spec.schedule, Constant) else {}
     decays = ", schedule cosine" if cosine else ""
     dropout = ", without dropout" if "dropout" in changes else ""
+    # A large rate may only make up for a low clip; a usual one does not.
+    clip = {"gradient_clip": 1.0} if has_low_clip(spec) else {}
+    clipped = ", gradient_clip 1" if clip else ""
     return Suggestion(
-        f"{reason} Try a smaller learning_rate, {rate:.3g}{decays} and {epochs} epochs{dropout}.",
-        changed(spec, learning_rate=rate, epochs=epochs, **cosine, **changes),
+        f"{reason} Try a smaller learning_rate, {rate:.3g}{clipped}{decays} and {epochs} epochs{dropout}.",
+        changed(spec, learning_rate=rate, epochs=epochs, **cosine, **clip, **changes),
     )
+
+
+def has_low_clip(spec: JobSpec) -> bool:
+    """Whether gradients are clipped so far that the weights of gradient descent hardly move at a usual rate."""
+    return isinstance(spec.optimizer, Sgd) and spec.gradient_clip is not None and spec.gradient_clip < LOW_CLIP
 
 
 def for_vanished_rate(spec: JobSpec, shape: LearningCurve) -> Suggestion | None:
@@ -109,10 +123,17 @@ def for_vanished_rate(spec: JobSpec, shape: LearningCurve) -> Suggestion | None:
     A plateau lowers the rate because the loss stays, so it is blamed only where nothing was learnt before.
     """
     may_be_why = shape.is_flat or not isinstance(spec.schedule, Plateau)
-    if shape.rate_left > VANISHED or not may_be_why:
-        return None
+    return _with_cosine(spec, "hundredth") if shape.rate_left <= VANISHED and may_be_why else None
+
+
+def for_faded_rate(spec: JobSpec, shape: LearningCurve) -> Suggestion | None:
+    """After a schedule that left little of the learning rate for half of the epochs, before the data are blamed."""
+    return _with_cosine(spec, "twentieth") if spec.schedule.left(len(shape.train) // 2) <= FADED else None
+
+
+def _with_cosine(spec: JobSpec, share: str) -> Suggestion:
     return Suggestion(
-        f"The schedule, {spec.schedule.type}, left less than a hundredth of the learning rate for half of the epochs. "
+        f"The schedule, {spec.schedule.type}, left less than a {share} of the learning rate for half of the epochs. "
         f"Try schedule cosine{and_better_rate(spec)}.",
         changed(spec, schedule="cosine", **better_rate(spec)),
     )

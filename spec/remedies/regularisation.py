@@ -7,8 +7,8 @@ from ..architectures import hidden_layers
 from ..dataset import Targets
 from ..job import JobSpec
 from ..learning_curve import LearningCurve
-from .epochs import is_short
-from .learning_rate import and_better_rate, better_rate, usual_rate
+from .epochs import FEW_UPDATES, updates
+from .learning_rate import LOW_CLIP, and_better_rate, better_rate, has_low_clip
 from .suggestion import Suggestion, changed
 
 HIGH_DROPOUT = 0.4
@@ -17,8 +17,6 @@ DECAY = 0.01
 """With adam, this weight decay lowers the validation loss of a network that fits training rows far better."""
 HIGH_DECAY, HIGH_L1 = 0.1, 0.01
 """From here on, a penalty may leave little of the weights; decays that are multiplied by the rate may be larger."""
-LOW_CLIP = 0.01
-"""A gradient clipped to a norm below it hardly moves the weights of sgd."""
 
 
 def other_remedies(spec: JobSpec, *, neurons: bool = False, decay: bool = False) -> str:
@@ -35,29 +33,33 @@ def other_remedies(spec: JobSpec, *, neurons: bool = False, decay: bool = False)
 
 
 def for_penalties(spec: JobSpec, shape: LearningCurve) -> Suggestion | None:
-    """After penalties, or a clipped gradient, that leave no way to learn in many updates."""
-    if is_short(spec, shape):
+    """After penalties that leave no way to learn in many updates, or a gradient that is clipped so far."""
+    if updates(spec, len(shape.train)) >= FEW_UPDATES and (penalties := without_penalties(spec)) is not None:
+        return penalties
+    # A large rate makes up for a low clip; a clipped gradient is not as large as counts are.
+    clip = (spec.gradient_clip or math.inf) * max(spec.learning_rate / spec.optimizer.usual_rate, 1.0)
+    if not has_low_clip(spec) or clip >= LOW_CLIP:
         return None
+    return Suggestion(
+        f"The gradient is clipped so far that the weights hardly move. Try gradient_clip 1{and_better_rate(spec)}.",
+        changed(spec, gradient_clip=1.0, **better_rate(spec)),
+    )
+
+
+def without_penalties(spec: JobSpec, reason: str = "The penalty keeps the network from fitting.") -> Suggestion | None:
+    """Without penalties that may leave little of the weights, with a better learning rate."""
     decay = spec.weight_decay * (spec.learning_rate if spec.optimizer.decoupled else 1.0)
     changes: dict[str, Any] = {}
     if decay >= HIGH_DECAY:
         changes["weight_decay"] = 0.0
     if spec.l1 >= HIGH_L1:
         changes["l1"] = 0.0
-    if changes:
-        names = " and ".join(changes)
-        return Suggestion(
-            f"The penalty keeps the network from fitting. Try no {names}{and_better_rate(spec)}.",
-            changed(spec, **changes, **better_rate(spec)),
-        )
-    # A large rate makes up for a low clip.
-    clip = math.inf if spec.gradient_clip is None else spec.gradient_clip
-    if clip * max(spec.learning_rate / usual_rate(spec), 1.0) < LOW_CLIP and spec.optimizer.type == "sgd":
-        return Suggestion(
-            f"The gradient is clipped so far that the weights hardly move. Try gradient_clip 1{and_better_rate(spec)}.",
-            changed(spec, gradient_clip=1.0, **better_rate(spec)),
-        )
-    return None
+    if not changes:
+        return None
+    return Suggestion(
+        f"{reason} Try no {' and '.join(changes)}{and_better_rate(spec)}.",
+        changed(spec, **changes, **better_rate(spec)),
+    )
 
 
 def plainer(spec: JobSpec) -> Suggestion | None:

@@ -119,3 +119,8 @@ def test_where_a_rare_class_is_missed_balanced_accuracy_is_compared() -> None:
     balanced = JobSpec.model_validate({"dataset": "breast_cancer", "class_weight": "balanced"})
     assert improvement_sweep(spec, balanced).objective == "val_balanced_accuracy"
     assert improvement_sweep(spec, spec).objective == "val_accuracy"
+
+
+def test_what_a_job_does_by_default_is_said_and_not_that_nothing_is_written() -> None:
+    spec = JobSpec.model_validate({"dataset": "moons"})
+    assert words(spec, {"standardize": True}) == "standardize true instead of false"

@@ -1441,3 +1441,216 @@ def test_augmentation_is_tried_without_before_the_features_are_blamed() -> None:
     verdict = verdict_of(flat, flat, accuracies=(0.4, 0.4), architecture={"type": "mlp", "hidden": [64]}, **fields)
     assert "try no augmentation" in verdict.sentence
     assert changed(verdict)["augmentation"] == {}
+
+
+def test_a_loss_that_goes_up_and_down_does_not_rise() -> None:
+    """Its last fifth is above its best fifth by 40 %, and by less than what such means differ by, by chance."""
+    noisy: Numbers = [1.0, 0.6, 0.3, 0.6, 0.25, 0.5, 0.3, 0.6, 0.3, 0.55, 0.3, 0.7, 0.3, 0.65, 0.7]
+    falls: Numbers = [1.0 * 0.8**epoch for epoch in range(15)]
+    assert verdict_of(falls, noisy).kind is VerdictKind.good
+    steady: Numbers = [1.0, 0.6, 0.3, 0.28, 0.25, 0.3, 0.33, 0.37, 0.4, 0.44, 0.5, 0.55, 0.6, 0.65, 0.7]
+    assert verdict_of(falls, steady).kind is VerdictKind.overfit
+
+
+def test_a_fall_that_no_chart_shows_is_no_falling() -> None:
+    hardly: Numbers = [0.6, 0.5999]
+    verdict = verdict_of(hardly, hardly, accuracies=(0.75, 0.75), epochs=2, schedule="one_cycle", batch_size=32)
+    assert "2 epochs show little" in verdict.sentence
+    assert "falling" not in verdict.sentence
+
+
+def test_underfitting_that_only_the_loss_shows_is_said_of_the_loss() -> None:
+    falls: Numbers = [0.66, 0.6, 0.55, 0.5, 0.45]
+    verdict = verdict_of(falls, falls, dataset="xor", accuracies=(0.99, 0.99), label_smoothing=0.2, epochs=5)
+    assert verdict.kind is VerdictKind.underfit
+    assert "training loss at the best epoch is 64.9 % of a guess's" in verdict.sentence
+
+
+@pytest.mark.parametrize(
+    ("fields", "says", "suggests"),
+    [
+        ({"l1": 0.1}, "Try no l1", {"l1": 0.0}),
+        ({"weight_decay": 1.0}, "Try no weight_decay", {"weight_decay": 0.0}),
+        ({"learning_rate": 0.1}, "The updates are too large.", {"learning_rate": 0.03}),
+        ({"restore_best": False}, "Try restore_best true.", {"restore_best": True}),
+        ({}, "The model has the weights of the best epoch.", None),
+    ],
+    ids=str,
+)
+def test_what_undoes_a_good_epoch_is_said(fields: dict[str, Any], says: str, suggests: dict[str, Any] | None) -> None:
+    undone: Numbers = [0.6, 0.2, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.0, 1.0]
+    verdict = verdict_of(undone, undone, **fields)
+    assert verdict.kind is VerdictKind.good
+    assert "without overfitting; but after it, training loss rose from 0.1 to 1." in verdict.sentence
+    assert says in verdict.sentence
+    if suggests is None:
+        assert verdict.suggestion is None
+    else:
+        assert changed(verdict).items() >= suggests.items()
+
+
+def test_a_clip_that_a_large_rate_makes_up_for_goes_with_that_rate() -> None:
+    fields: dict[str, Any] = {"optimizer": "sgd", "gradient_clip": 1e-3, "learning_rate": 10.0}
+    verdict = verdict_of([1.09] * 10, [1.09] * 10, **POOR, **fields)
+    assert "Try a smaller learning_rate, 0.1, gradient_clip 1, schedule cosine" in verdict.sentence
+    assert changed(verdict).items() >= {"learning_rate": 0.1, "gradient_clip": 1.0}.items()
+
+
+def test_a_tiny_clip_is_named_after_few_epochs_and_a_penalty_after_many_updates_in_few_epochs() -> None:
+    clipped = verdict_of([1.09, 1.089], [1.09, 1.089], **POOR, optimizer="sgd", gradient_clip=1e-3, epochs=2)
+    assert changed(clipped)["gradient_clip"] == 1.0
+    flat: Numbers = [1.09] * 4
+    assert changed(verdict_of(flat, flat, **POOR, batch_size=4, l1=0.1, epochs=4))["l1"] == 0.0
+    counts = {"x": [[row / 40] for row in range(40)], "y": [300.0 * (row % 4) / 3 for row in range(40)]}
+    large = regression(
+        [-16.4, *[-16.7] * 9],
+        -1.9,
+        dataset=counts,
+        loss="poisson_nll",
+        optimizer="sgd",
+        learning_rate=0.01,
+        gradient_clip=1e-3,
+    )
+    assert changed(large)["gradient_clip"] == 1.0
+
+
+def test_outliers_are_said_where_a_large_rate_is_blamed() -> None:
+    data: dict[str, Any] = {"id": "ds_" + "0" * 32, "info": {"rows": 300, "features": 4, "targets": "numbers"}}
+    outlying: dict[str, Any] = {"dataset": data, "metrics": {"val_rmse": 6.0, "val_mae": 1.0}}
+    guess: Numbers = [1.0, 0.99, 1.0, 0.99, 1.0] * 4
+    verdict = regression(guess, 0.01, **outlying, loss="mse", learning_rate=0.1)
+    assert "; the errors of a few validation rows are far larger than those of the others (the RMSE is 6 times the" in (
+        verdict.sentence
+    )
+    assert "The learning rate is too large" in verdict.sentence
+
+
+def test_a_loss_that_sinks_to_the_end_is_not_unstable_and_says_nothing_of_the_data() -> None:
+    sinks: Numbers = [1.06, 1.0, 0.95, 0.91, 0.88, 0.86, 0.85, 0.845, 0.842, 0.841, 0.8405, 0.8401]
+    verdict = verdict_of(
+        sinks, sinks, dataset="xor", accuracies=(0.5, 0.5), learning_rate=0.002, optimizer="lion", schedule="cosine"
+    )
+    assert verdict.kind is VerdictKind.underfit
+    assert "Training loss was above a guess's in every epoch" in verdict.sentence
+    above: Numbers = [0.9, *[0.86, 0.87] * 6]
+    stays = verdict_of(above, above, dataset="xor", accuracies=(0.5, 0.5), learning_rate=0.02)
+    assert stays.kind is VerdictKind.unstable
+    assert "no relation" not in stays.sentence
+
+
+def test_a_loss_that_never_comes_near_that_of_a_known_constant_is_the_rates_fault() -> None:
+    rows: dict[str, Any] = {"x": [[row / 50] for row in range(50)], "y": [row % 7 / 2 for row in range(50)]}
+    losses: Numbers = [338.0, 1150.0, 1220.0, 1110.0, 1100.0, 1090.0, 1085.0, 1080.0, 1080.0, 1080.0, 1080.0]
+    verdict = regression(losses, -1e5, dataset=rows, loss="huber", learning_rate=1.0, l1=0.01)
+    assert verdict.kind is VerdictKind.unstable
+    assert "training loss was never below 338, and a guess has 0.475" in verdict.sentence
+
+
+def test_a_poisson_loss_that_explodes_or_oscillates_is_unstable() -> None:
+    explodes: Numbers = [22.6, 74.6, 628.0, 183.0, 183.0, 182.0, 181.0, 181.0, 180.0, 180.0, 180.0, 179.0]
+    verdict = poisson(explodes, -1.3, learning_rate=0.3)
+    assert verdict.kind is VerdictKind.unstable
+    assert "training loss was never below 22.6, and a guess has 0.892" in verdict.sentence
+    waves: Numbers = [1.5, 0.7, 0.9, 0.6, 0.85, 0.62, 0.9, 0.64, 0.88, 0.7]
+    assert poisson(waves, 0.5, learning_rate=0.3).kind is VerdictKind.unstable
+    begun = poisson([40.0, 5.0, 0.7, 0.6, 0.6, 0.6], 0.7)  # counts that are large are far from those of a new network
+    assert begun.kind is VerdictKind.good
+
+
+def test_a_ranked_rare_class_wants_weights_though_a_schedule_has_ended() -> None:
+    vanished = {"schedule": {"type": "step", "every": 1}, "learning_rate": 0.1}
+    verdict = rare(0.95, **vanished)
+    assert (changed(verdict)["class_weight"], changed(verdict)["learning_rate"]) == ("balanced", 0.03)
+    assert "as much as others, and learning_rate 0.03." in verdict.sentence
+
+
+def test_newer_targets_are_not_blamed_before_a_guess_is_learnt() -> None:
+    timed = {"x": [[float(row)] for row in range(60)], "y": [row % 5 / 5 for row in range(60)], "time": list(range(60))}
+    fields: dict[str, Any] = {"dataset": timed, "standardize": True, "learning_rate": 1.0, "epochs": 2, "batch_size": 4}
+    far = regression([123.0, 9.8], -9000.0, val=[390.0, 76.0], **fields)
+    assert "Validation rows are the newest" not in far.sentence
+
+
+def test_a_schedule_that_has_ended_goes_with_more_epochs_and_comes_before_the_data() -> None:
+    fades: dict[str, Any] = {"schedule": {"type": "exponential", "factor": 0.8}, "epochs": 22}
+    falls: Numbers = [1.2 - 0.008 * epoch for epoch in range(22)]
+    longer = verdict_of(falls, falls, **POOR, **fades)
+    assert "Try more epochs: 66, with schedule cosine." in longer.sentence
+    assert changed(longer).items() >= {"epochs": 66, "schedule": {"type": "cosine"}}.items()
+    stuck: Numbers = [4.0, 0.7, *[0.5] * 38]
+    stays = verdict_of(stuck, stuck, accuracies=(0.78, 0.77), **fades | {"epochs": 40})
+    assert "The schedule, exponential, left less than a" in stays.sentence
+
+
+def test_few_updates_with_a_small_rate_want_more_of_both() -> None:
+    verdict = verdict_of([1.09], [1.09], **POOR, epochs=1, batch_size=60, learning_rate=0.001)
+    assert "The learning rate is small. Try a larger learning_rate: 0.01, and more epochs: 10." in verdict.sentence
+    assert changed(verdict).items() >= {"learning_rate": 0.01, "epochs": 10}.items()
+
+
+def test_a_small_rate_is_named_before_a_linear_model_where_the_loss_fell_to_the_end() -> None:
+    anneals: Numbers = [4.6 - 3.2 * (1.0 - 0.85**epoch) for epoch in range(30)]
+    fields: dict[str, Any] = {"architecture": "perceptron", "learning_rate": 0.001, "schedule": "cosine", "epochs": 30}
+    slow = verdict_of(anneals, anneals, **POOR, **fields)
+    assert "The learning rate is small. Try a larger learning_rate: 0.01." in slow.sentence
+    settled: Numbers = [0.9, *[0.8] * 29]
+    assert "linear model" in verdict_of(settled, settled, accuracies=(0.6, 0.6), **fields).sentence
+
+
+def test_a_tiny_rate_is_named_also_where_the_first_weights_were_lucky() -> None:
+    lucky: Numbers = [0.95] * 10
+    verdict = verdict_of(lucky, lucky, accuracies=(0.6, 0.6), architecture="perceptron", learning_rate=1e-5)
+    assert "The learning rate is small. Try a larger learning_rate: 0.01." in verdict.sentence
+
+
+def test_a_running_training_loss_of_one_epoch_blames_no_rate_where_validation_rows_are_learnt() -> None:
+    curve: dict[str, Numbers] = {"epoch": [1.0], "train_loss": [2.4], "val_loss": [1.5]}
+    curve |= {"val_accuracy": [0.5], "val_balanced_accuracy": [0.5]}
+    verdict = judge(
+        JobSpec.model_validate({"dataset": "digits", "train_metrics": "running", "learning_rate": 0.1, "epochs": 1}),
+        curve,
+    )
+    assert verdict is not None
+    assert changed(verdict)["epochs"] == 10
+
+
+def test_a_loss_that_falls_towards_a_guesss_is_not_flat() -> None:
+    falls: Numbers = [1.6, 1.25]
+    verdict = verdict_of(falls, falls, **POOR, learning_rate=0.05, epochs=2)
+    assert "The loss was still falling" in verdict.sentence
+
+
+def test_early_stopping_by_min_delta_is_named_also_after_a_worse_last_epoch() -> None:
+    falls: Numbers = [1.09, 1.0, 0.9, 0.85, 0.8, 0.77, 0.75, 0.74, 0.73, 0.72, 0.715, 0.713, 0.72]
+    verdict = verdict_of(falls, falls, accuracies=(0.67, 0.6), patience=4, min_delta=0.1, epochs=50)
+    assert changed(verdict)["min_delta"] == 0.0
+
+
+@pytest.mark.parametrize(("patience", "ends"), [(1, "one bad epoch does"), (3, "3 bad epochs do"), (5, None)])
+def test_a_suggestion_has_the_patience_that_it_needs(patience: int, ends: str | None) -> None:
+    verdict = verdict_of([1.09], [1.09], **POOR, epochs=1, patience=patience)
+    assert changed(verdict)["patience"] == (patience if ends is None else 10)
+    assert (f"Try patience 10, too, so that {ends} not end it." in verdict.sentence) == (ends is not None)
+
+
+def test_each_of_several_targets_may_want_to_be_standardised() -> None:
+    x = [[float(row % 7)] for row in range(40)]
+    large = {"x": x, "y": [[row % 5 / 5, 1e4 * (row % 3)] for row in range(40)]}
+    verdict = regression([1e8] * 10, -0.05, dataset=large)
+    assert "Targets are large, 9,750 in the mean, and are not standardised." in verdict.sentence
+    assert changed(verdict)["standardize"] is True
+    same = {"x": x, "y": [[1.5, 2.5]] * 40}
+    assert "the same in every row" in regression([1.0] * 10, 0.0, dataset=same).sentence
+    one = {"x": x, "y": [[1.5, row % 5 / 5] for row in range(40)]}
+    assert "the same in every row" not in regression([1.0] * 10, 0.0, dataset=one).sentence
+
+
+def test_the_logarithm_is_named_of_positive_targets_with_outliers() -> None:
+    positive = numbers([1.0 + row % 5 for row in range(20)] + [1e7])
+    assert "of a target that grows by factors, predict the logarithm." in positive.sentence.casefold()
+    assert "logarithm" not in numbers([float(row % 5 - 2) for row in range(20)] + [1e7]).sentence
+
+
+def test_dropout_in_many_layers_goes_with_a_rate_that_diverges() -> None:
+    deep: dict[str, Any] = {"architecture": {"type": "mlp", "hidden": [16] * 5}, "dropout": 0.8}
+    assert changed(verdict_of([None], failure=FailureReason.diverged, **deep))["dropout"] == 0.0

@@ -55,7 +55,7 @@ def test_nothing_helps_when_differences_are_what_seeds_do() -> None:
     assert not any(change.helps for change in found.changes)
     assert found.sentence == (
         "Nothing helped: none of 2 changes is better by more than what seeds do (5 seeds). "
-        "The job's validation accuracy is 31.0 % ± 2.0 %."
+        "The job's validation accuracy is 31.0 % (95 % interval: 29.0 % to 33.0 %)."
     )
 
 
@@ -81,6 +81,14 @@ def test_equal_accuracies_have_an_interval() -> None:
     assert original.low is not None
     assert original.high is not None
     assert original.low < 330 / 360 < original.high
+
+
+def test_an_interval_ends_at_100_percent() -> None:
+    original, _ = seen((SLOWER, [0.97] * 5), job=[0.99, 0.98, 1.0, 0.99, 1.0]).changes
+    assert (original.high, original.mean) == (1.0, pytest.approx(0.992))
+    assert original.low == pytest.approx(
+        0.992 - stats.t.ppf(0.975, 4) * np.std([0.99, 0.98, 1, 0.99, 1], ddof=1) / 5**0.5
+    )
 
 
 def test_a_roc_auc_counts_no_rows() -> None:

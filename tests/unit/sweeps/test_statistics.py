@@ -16,6 +16,12 @@ def test_a_band_is_students() -> None:
     assert band([0.3]).deviation is None
 
 
+def test_a_band_ends_at_the_limits_of_what_is_measured() -> None:
+    found = band([0.97, 0.99, 1.0], limits=(0.0, 1.0))
+    assert found.high == 1.0
+    assert found.low == band([0.97, 0.99, 1.0]).low
+
+
 def test_folds_have_the_wider_band_of_nadeau_and_bengio() -> None:
     plain, corrected = band(SEEDS[0].tolist()), band(SEEDS[0].tolist(), test_share=0.25)
     assert plain.high is not None
