@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from functools import cached_property
 from itertools import pairwise
-from statistics import fmean
+from statistics import fmean, median
 
 from .curve.accuracy import LEAST_SKILL, Accuracy
 from .curve.baseline import NATS, Baseline
@@ -295,7 +295,8 @@ class LearningCurve(Points):
             return False  # one bad epoch is no rise
         least = min(_means(self.monitored))
         share = RISE_OF_BEST * (least if self.ends_at_zero else self.fall)
-        rose = self.late - least > max(share, RISE_OF_BASELINE * self.baseline.loss, self._noise)
+        end = median(self.monitored[-max(len(self.monitored) // 5, 1) :])  # a few bad epochs are no rise either
+        rose = self.late - least > max(share, RISE_OF_BASELINE * self.baseline.loss) and end - least > self._noise
         fits = not self.ends_at_zero or self.train[-1] < (1.0 - LEAST_GAIN) * self.baseline.loss
         return rose and fits and self.train[-1] <= self.train[self.best]
 
@@ -303,12 +304,12 @@ class LearningCurve(Points):
     def _noise(self) -> float:
         """By how much the means of two fifths differ by chance, as far as epochs since the best one vary.
 
-        The variance of one epoch is half the mean square of successive differences (von Neumann 1941), to which a
-        steady rise adds little.
+        The median size of successive differences is 0.954 standard deviations of one epoch, if those are normal. A
+        steady rise adds little to it, and neither do a few epochs that are far from the others.
         """
-        changes = [after - before for before, after in pairwise(self.monitored[self.best :])]
-        variance = fmean(change * change for change in changes) / 2.0 if changes else 0.0
-        return NOISE * math.sqrt(2.0 * variance / max(len(self.monitored) // 5, 1))
+        changes = [abs(after - before) for before, after in pairwise(self.monitored[self.best :])]
+        deviation = median(changes) / 0.954 if changes else 0.0
+        return NOISE * deviation * math.sqrt(2.0 / max(len(self.monitored) // 5, 1))
 
     @property
     def fell_to_the_end(self) -> bool:
@@ -318,7 +319,8 @@ class LearningCurve(Points):
     @property
     def is_undone(self) -> bool:
         """Whether the training loss, too, ended well above that of the best epoch: training undid what was learnt."""
-        return _late(self.train) - self.train[self.best] > JUMP * (self.guess - (self.baseline.perfect or 0.0))
+        end = min(_late(self.train), self.train[-1])
+        return end - self.train[self.best] > JUMP * (self.guess - (self.baseline.perfect or 0.0))
 
     @property
     def grows_more_accurate(self) -> bool:

@@ -108,8 +108,8 @@ def against_overfitting(spec: JobSpec, shape: LearningCurve, *, cut_short: bool 
         return Suggestion(f"{other_remedies(spec, decay=True)} may help. No spec is suggested.")
     if shape.grows_more_accurate:
         return Suggestion(
-            "Validation accuracy kept rising: the network is not wrong more often, but too sure of it, and early "
-            f"stopping by the loss would give accuracy away. {other_remedies(spec)} may help. No spec is suggested."
+            "Validation accuracy kept rising: the network is not wrong more often, but too sure of its answers. Early "
+            f"stopping by the loss would lose accuracy. {other_remedies(spec)} may help. No spec is suggested."
         )
     if spec.monitored != "val_loss" and spec.monitored.startswith("val_"):
         return Suggestion(

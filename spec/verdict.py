@@ -295,7 +295,7 @@ def _left(shape: LearningCurve) -> str:
         reference, whose = shape.baseline.loss, "the first epoch's"
     else:
         reference = shape.baseline.loss if shape.baseline.is_known else constant
-        whose = "a guess's" if shape.predicted_classes is not None else "that of the best constant"
+        whose = "a guess's" if shape.predicted_classes is not None else "the best constant's"
     return f"training loss {shape.where} is {_times(shape.train[shape.best] / reference)} {whose}"
 
 

@@ -20,6 +20,7 @@ OUTLYING = 1_000.0
 """A number is an outlier if it is so many times as far from the median as the median number is."""
 UNLIKE = -1.0
 """A smaller R² says that the errors are far larger than the targets' own spread."""
+LOGARITHM = "If the target grows by factors, predict its logarithm."
 FAR_ABOVE = 10.0
 """The loss of the first epoch is far above an untrained network's if it is so many times that."""
 
@@ -62,7 +63,7 @@ def for_targets(spec: JobSpec) -> Suggestion | None:
     if usual == 0.0 or not outliers:
         return None
     far_off = f"more than {OUTLYING:,.0f} times as far from the median as most are"
-    log = " Of a target that grows by factors, predict the logarithm." if min(numbers) > 0.0 else ""
+    log = f" {LOGARITHM}" if min(numbers) > 0.0 else ""
     if outliers == 1:
         told = f"The target of one row is {far_off}, and decides the loss: correct it, or leave this row out."
     else:
@@ -116,8 +117,7 @@ def for_unlike_numbers(spec: JobSpec, shape: LearningCurve) -> Suggestion | None
     times = figure(max(spread, 1.0 / spread))
     return Suggestion(
         f"Targets of {wide} rows are spread {times} times as wide as those of {other} rows: a few that are far from "
-        "the others decide the loss. Correct them, or leave these rows out; of a target that grows by factors, predict "
-        "the logarithm. No spec is suggested."
+        f"the others decide the loss. Correct them, or leave these rows out. {LOGARITHM} No spec is suggested."
     )
 
 
@@ -130,11 +130,11 @@ def for_outliers(spec: JobSpec, shape: LearningCurve) -> Suggestion | None:
     """After errors of a few validation rows that are far larger than those of the others."""
     if (times := shape.outlying_errors) is None:
         return None
-    decided, more = ("the loss", "; loss mae follows them less") if isinstance(spec.loss, Mse) else ("R²", "")
+    decided, more = ("the loss", " Loss mae follows them less.") if isinstance(spec.loss, Mse) else ("R²", "")
     return Suggestion(
         f"The errors of a few validation rows are far larger than those of the others ({rmse(times)}), and decide "
         f"{decided}. Correct targets that are far from the others, or leave "
-        f"these rows out; of a target that grows by factors, predict the logarithm{more}. No spec is suggested."
+        f"these rows out. {LOGARITHM}{more} No spec is suggested."
     )
 
 

@@ -54,7 +54,7 @@ def patient(suggestion: Suggestion) -> Suggestion:
         return suggestion
     ended = "one bad epoch does" if spec.patience == 1 else f"{spec.patience} bad epochs do"
     return Suggestion(
-        f"{suggestion.sentence} Try patience {PATIENCE}, too, so that {ended} not end it.",
+        f"{suggestion.sentence} Try patience {PATIENCE}, too, so that {ended} not end training.",
         changed(spec, patience=PATIENCE),
     )
 

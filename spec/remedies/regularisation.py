@@ -77,7 +77,7 @@ def plainer(spec: JobSpec) -> Suggestion | None:
     }
     plain = changed(spec, **changes) if changes else None
     words = " and ".join(f"loss {value}" if name == "loss" else f"no {name}" for name, value in changes.items())
-    return None if plain is None else Suggestion(f"Before the data are blamed, try {words}.", plain)
+    return None if plain is None else Suggestion(f"Try {words} before you blame the data.", plain)
 
 
 def highest_dropout(spec: JobSpec) -> float:
