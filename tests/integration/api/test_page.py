@@ -410,6 +410,29 @@ def test_while_jobs_are_asked_for_the_table_is_pale_and_not_away(api: Running, b
         expect(table).to_have_css("animation-name", "none")
 
 
+def test_an_answer_that_is_older_than_a_deletion_does_not_bring_the_job_back(api: Running, browser: Browser) -> None:
+    made = api.store.submit([spec(name, project="overtaken") for name in ("gone", "stays")], owner="ann")
+    with signed_in(browser, api) as seen:
+        seen.goto(f"{address(api)}/#/jobs?project=overtaken")
+        names = seen.get_by_role("table", name="Jobs").get_by_role("link")
+        expect(names).to_have_count(2)
+        late: list[tuple[Route, APIResponse]] = []
+        seen.route("**/api/v1/jobs?*", lambda route: late.append((route, route.fetch())))
+        seen.goto(f"{address(api)}/#/jobs?project=overtaken&sort=created")
+        expect(seen.locator(".asking")).to_be_visible()
+        eventually(lambda: seen.evaluate("1") == 1 and bool(late), within_s=10, what="the older answer is there")
+        url, head = f"{address(api)}/api/v1/jobs/{made.jobs[0].id}", {"Authorization": f"Bearer {api.token}"}
+        assert httpx.post(f"{url}/cancel", headers=head).is_success
+        assert httpx.delete(url, headers=head).is_success
+        expect(names).to_have_text(["stays"])
+        route, answer = late[0]
+        assert len(answer.json()["jobs"]) == 2
+        route.fulfill(response=answer)
+        expect(seen.locator(".asking")).to_have_count(0)
+        expect(names).to_have_text(["stays"])
+        expect(seen.locator(".view-head .number")).to_have_text("1")
+
+
 def test_a_webhook_is_made_tried_and_removed_on_the_page(api: Running, browser: Browser) -> None:
     with (
         http.server.ThreadingHTTPServer(("127.0.0.1", 0), Receiver) as server,

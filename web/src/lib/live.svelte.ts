@@ -14,7 +14,7 @@ export type Sweep = Schemas["SweepSummary"];
 export type JobNews = Omit<Job, "spec" | "verdict" | "queue" | "replays" | "mlflow" | "links" | "warnings">;
 type Listener<T> = (value: T) => void;
 
-/** So many jobs' news are remembered: more than come while a question is on its way. */
+/** So many jobs' news, and so many deletions, are remembered: more than come while a question is on its way. */
 const RECENT = 1000;
 
 class Live {
@@ -25,16 +25,19 @@ class Live {
   #deletions = new Set<Listener<string>>();
   #reloads = new Set<Listener<undefined>>();
   readonly #recent = new Map<string, JobNews>();
+  /** Jobs that were deleted lately: an answer that is older has them still. */
+  readonly #deleted = new Set<string>();
   #stop: (() => void) | null = null;
 
   /** Begin to follow; when somebody has signed in. */
   start(): void {
     this.stop();
     this.#recent.clear();
+    this.#deleted.clear();
     this.#stop = follow(`${PREFIX}/jobs/stream`, {
       onEvent: ({ event, data }) => {
         if (event === "job") this.#hear(JSON.parse(data) as JobNews);
-        if (event === "deleted") tell(this.#deletions, (JSON.parse(data) as { id: string }).id);
+        if (event === "deleted") this.#drop((JSON.parse(data) as { id: string }).id);
         if (event === "reload") tell(this.#reloads, undefined);
         if (event === "sweep") tell(this.#sweeps, JSON.parse(data) as Sweep);
       },
@@ -56,12 +59,22 @@ class Live {
     return news !== undefined && Date.parse(news.updated_at) > Date.parse(job.updated_at) ? { ...job, ...news } : job;
   }
 
+  /** The jobs of an answer as they are now, without those that were deleted while it was on its way. */
+  current<T extends Pick<Job, "id" | "updated_at">>(jobs: readonly T[]): T[] {
+    return jobs.filter(({ id }) => !this.#deleted.has(id)).map((job) => this.newest(job));
+  }
+
   #hear(news: JobNews): void {
     this.#recent.delete(news.id); // the newest are last
     this.#recent.set(news.id, news);
-    const [oldest = ""] = this.#recent.keys();
-    if (this.#recent.size > RECENT) this.#recent.delete(oldest);
+    forget(this.#recent);
     tell(this.#jobs, news);
+  }
+
+  #drop(id: string): void {
+    this.#deleted.add(id);
+    forget(this.#deleted);
+    tell(this.#deletions, id);
   }
 
   /** Each job that changes, at most once a second each. The answer ends it, as `$effect` wants it. */
@@ -87,6 +100,12 @@ class Live {
     this.#sweeps.add(listener);
     return () => this.#sweeps.delete(listener);
   }
+}
+
+/** Keep the newest, which are last. */
+function forget(recent: Map<string, unknown> | Set<string>): void {
+  const [oldest = ""] = recent.keys();
+  if (recent.size > RECENT) recent.delete(oldest);
 }
 
 function tell<T>(listeners: ReadonlySet<Listener<T>>, value: T): void {

@@ -62,9 +62,10 @@ export class ComparedJobs {
       })),
     );
     const after = new Map(this.#known); // with the news that came meanwhile
-    for (const job of found) if (job) after.set(job.id, live.newest(job));
+    for (const id of wanted) after.delete(id);
+    for (const job of live.current(found.filter((job) => job !== null))) after.set(job.id, job);
     if (found.length > 0) this.#known = after;
-    this.missing = wanted.filter((_, i) => found[i] === null);
+    this.missing = wanted.filter((id) => !after.has(id));
     return true;
   }
 

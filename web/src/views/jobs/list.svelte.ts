@@ -82,13 +82,13 @@ export class JobList {
     const timer = setTimeout(() => {
       ask(api.GET("/api/v1/jobs", { params: { query: { ...asked, limit: FIRST } }, signal: aborted.signal })).then(
         (page) => {
-          this.rows = page.jobs.map((job) => live.newest(job));
+          this.rows = live.current(page.jobs);
           this.#loaded = this.rows.length;
           if (asking !== this.#answered) this.#forget();
           this.#answered = asking;
           this.newer = page.newer ?? [];
           this.#next = page.next;
-          this.total = page.total ?? null;
+          this.total = totalOf(page);
           this.error = null;
           this.loading = false;
           this.stale = false;
@@ -171,7 +171,7 @@ export class JobList {
   #prepend(page: Page): void {
     if (this.gone || !this.#isPlain) return;
     const fresh = this.#unknown(page);
-    this.total = page.total ?? this.total;
+    this.total = totalOf(page) ?? this.total;
     const isTooMany = this.rows.length + fresh.length > this.#loaded + MORE;
     if (isTooMany && this.#loaded > FIRST) this.stale = true; // somebody reads far below: they are not taken from there
     else if (isTooMany || (fresh.length === page.jobs.length && this.rows.length > 0)) this.reload();
@@ -181,8 +181,14 @@ export class JobList {
   /** The jobs of a page that are not listed yet. */
   #unknown(page: Page): ListedJob[] {
     const known = new Set(this.rows.map((row) => row.id));
-    return page.jobs.filter((job) => !known.has(job.id)).map((job) => live.newest(job));
+    return live.current(page.jobs.filter((job) => !known.has(job.id)));
   }
+}
+
+/** How many jobs there are, without those of the page that were deleted since; null where nobody counted. */
+function totalOf({ total, jobs }: Page): number | null {
+  if (total == null || total >= MOST_COUNTED) return total ?? null;
+  return total - (jobs.length - live.current(jobs).length);
 }
 
 /** Whether a job is in a state that is asked for, and among the others as far as the news say. */
