@@ -44,6 +44,16 @@ export function differing(specs: readonly unknown[]): Row[] {
     .filter(({ values }) => new Set(values.map((value) => JSON.stringify(value ?? null))).size > 1);
 }
 
+/** Without what follows from the type of a part: the momentum that only some have, because only their optimizer has one. */
+export function telling(rows: readonly Row[]): Row[] {
+  const fields = new Set(rows.map(({ field }) => field));
+  return rows.filter(({ field, values }) => {
+    const type = field.replace(/[^.]+$/, "type");
+    const [given, ...others] = values.filter((value) => value !== undefined).map((value) => JSON.stringify(value));
+    return type === field || !fields.has(type) || others.length + 1 === values.length || others.some((one) => one !== given);
+  });
+}
+
 /** The texts of values by `short`, or all by `exact` where that makes two alike that are not the same. */
 export function distinct(values: readonly unknown[], short: (value: unknown) => string, exact: (value: unknown) => string): string[] {
   const texts = values.map(short);

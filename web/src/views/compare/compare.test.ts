@@ -6,11 +6,24 @@ const job = (id: string, name: string | null, spec: object, metrics: object = {}
 
 test("lines are jobs by names that are no other's, or groups by a field", () => {
   const jobs = [job("0000000aaaaaaaa", "a", { seed: 1 }), job("0000000bbbbbbbb", "a", { seed: 2 }), job("0000000cccccccc", "b", { seed: 1 })];
-  const names = namesOf(jobs);
+  const names = namesOf(jobs, new Map());
   expect(new Set(names).size).toBe(3);
-  expect([names[0]?.startsWith("a "), names[2]]).toEqual([true, "b"]);
+  expect(names).toEqual(["a, seed 1", "a, seed 2", "b"]);
   expect(linesOf(jobs, names, "", new Map()).map(({ key, places }) => [key, places])).toEqual([["0000000aaaaaaaa", [0]], ["0000000bbbbbbbb", [1]], ["0000000cccccccc", [2]]]);
   expect(linesOf(jobs, names, "seed", new Map()).map(({ key, places }) => [key, places])).toEqual([["seed 1", [0, 2]], ["seed 2", [1]]]);
+});
+
+test("jobs without a name are called by what differs between them, and by their ids where nothing does", () => {
+  const sgd = { type: "sgd", momentum: 0.9 };
+  const specs = [{ optimizer: sgd, learning_rate: 0.1 }, { optimizer: sgd, learning_rate: 0.01 }, { optimizer: { type: "adam", beta1: 0.9 }, learning_rate: 0.1 }];
+  const unnamed = specs.map((spec, i) => job(`0000000${i}`, null, spec));
+  expect(namesOf(unnamed, new Map())).toEqual(["optimizer sgd, learning rate 0.1", "optimizer sgd, learning rate 0.01", "optimizer adam, learning rate 0.1"]);
+  const alone = [job("00000004", "mine", specs[0] ?? {}), job("00000005", null, specs[1] ?? {})];
+  expect(namesOf(alone, new Map())).toEqual(["mine", "learning rate 0.01"]);
+  const [first, second] = namesOf([job("00000006", null, specs[0] ?? {}), job("00000007", null, specs[0] ?? {})], new Map());
+  expect([first, second]).toEqual(["00000006", "00000007"]);
+  const many = [1, 2, 3].map((seed) => job(`0000000${seed}`, null, { seed, dataset: { id: `ds_${seed % 2}` } }));
+  expect(namesOf(many, new Map([["ds_1", "wine"], ["ds_0", "iris"]]))).toEqual(["seed 1, data set wine", "seed 2, data set iris", "seed 3, data set wine"]);
 });
 
 test("uploads have their names, with ids where two have the same one", () => {

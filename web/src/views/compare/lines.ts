@@ -2,7 +2,7 @@
 
 import type { Job } from "../../lib/api";
 import { shortId } from "../../lib/format";
-import { distinct, grouped, leaves } from "../../lib/groups";
+import { differing, distinct, grouped, leaves, telling } from "../../lib/groups";
 import { datasetName, fieldName, said, show } from "../../lib/spec";
 
 export interface Line {
@@ -19,8 +19,23 @@ export function toldApart(names: readonly string[], ids: readonly string[]): str
   return names.map((name, i) => ((places.get(name)?.length ?? 0) > 1 ? `${name} ${shortId(ids[i] ?? "")}` : name));
 }
 
-export function namesOf(jobs: readonly Pick<Job, "name" | "id">[]): string[] {
-  return toldApart(jobs.map((job) => job.name ?? shortId(job.id)), jobs.map((job) => job.id));
+/** So many fields are said in a name. */
+const SAID = 4;
+
+/** What a job is called among these: by its name; those of one name, or of none, by what differs between them; else by their ids. */
+export function namesOf(jobs: readonly Pick<Job, "name" | "id" | "spec">[], uploads: ReadonlyMap<string, string>): string[] {
+  const names = jobs.map(({ name }) => name ?? "");
+  for (const [name, places] of grouped(names)) {
+    if (name !== "" && places.length === 1) continue;
+    const among = places.length > 1 ? places : jobs.map((_, i) => i); // alone, it differs from all others
+    const fields = telling(differing(among.map((i) => jobs[i]?.spec))).slice(0, SAID).map(({ field, values }) => ({ field, values, texts: textsOf(values, uploads) }));
+    for (const i of places) {
+      const at = among.indexOf(i);
+      const words = fields.filter(({ values }) => values[at] !== undefined).map(({ field, texts }) => `${fieldName(field)} ${texts[at]}`);
+      names[i] = [name, ...words].filter((part) => part !== "").join(", ") || shortId(jobs[i]?.id ?? "");
+    }
+  }
+  return toldApart(names, jobs.map(({ id }) => id));
 }
 
 /** The names of uploaded data sets by their ids; `called` knows each. */
