@@ -1,12 +1,23 @@
 /** Who is signed in. The browser holds a cookie that no script can read; a token is sent once, to get it. */
 
-import { ApiError, onSignedOut, PREFIX, request } from "./api";
+import { ApiError, onSignedOut, PREFIX, request, type Schemas } from "./api";
 import { toasts } from "./toasts.svelte";
 
-export interface Person {
-  readonly owner: string;
-  readonly admin: boolean;
-}
+export type Person = Readonly<Required<Schemas["SessionView"]>>;
+
+/**
+ * What somebody may do beside reading what it sees, and predicting: `train`: submit jobs, and cancel, pause and resume them;
+ * `change`: all else that changes something; `browse`: look at what others may share, such as sweeps and data sets.
+ */
+export type Right = "train" | "change" | "browse";
+
+/** Whoever may not do a thing is not offered it; the API refuses it anyway. */
+const RIGHTS: Readonly<Record<Person["role"] | "guest", readonly Right[]>> = {
+  guest: ["train"],
+  viewer: ["browse"],
+  member: ["train", "change", "browse"],
+  admin: ["train", "change", "browse"],
+};
 
 /** The token of `#token=TOKEN`, if the address is such a link. */
 export function tokenOf(hash: string): string | null {
@@ -66,6 +77,10 @@ class Account {
     window.addEventListener("hashchange", () => {
       if (tokenOf(location.hash) !== null || classroomOf(location.hash) !== null) void this.begin();
     });
+  }
+
+  may(right: Right): boolean {
+    return RIGHTS[this.isGuest ? "guest" : (this.person?.role ?? "viewer")].includes(right);
   }
 
   /** Sign in by the address's token, or with the cookie of an earlier visit. */

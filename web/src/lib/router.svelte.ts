@@ -2,6 +2,7 @@
 
 import type { Component } from "svelte";
 import { routes } from "../routes";
+import type { Right } from "./account.svelte";
 import { Throttle } from "./throttle";
 
 /** What may be set in the query; null, undefined, "", false and [] remove the name. */
@@ -22,8 +23,8 @@ export interface Route {
   readonly icon?: Component<{ size?: number; "aria-hidden"?: boolean }>;
   /** It reads its query once: a link to it that is followed in it opens it anew. */
   readonly once?: true;
-  /** Guests of a classroom may do nothing there. */
-  readonly members?: true;
+  /** Without this right there is nothing to do there. */
+  readonly needs?: Right;
   /** A word more for the command palette. */
   readonly hint?: string;
 }

@@ -186,8 +186,8 @@ export class JobList {
 }
 
 /** How many jobs there are, without those of the page that were deleted since; null where nobody counted. */
-function totalOf({ total, jobs }: Page): number | null {
-  if (total == null || total >= MOST_COUNTED) return total ?? null;
+function totalOf({ total = null, jobs }: Page): number | null {
+  if (total === null || total >= MOST_COUNTED) return total;
   return total - (jobs.length - live.current(jobs).length);
 }
 
