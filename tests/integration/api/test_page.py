@@ -441,6 +441,24 @@ def test_an_answer_that_is_older_than_a_deletion_does_not_bring_the_job_back(api
         assert httpx.post(f"{jobs}/{made.jobs[1].id}/cancel", headers=head).is_success  # others train what waits
 
 
+@pytest.mark.parametrize(("view", "name"), [("new", "Train"), ("sweeps/new", "Start the sweep")])
+def test_on_a_telephone_the_button_of_a_form_is_in_reach_at_its_top(
+    api: Running, browser: Browser, view: str, name: str
+) -> None:
+    with signed_in(browser, api) as seen:
+        seen.set_viewport_size({"width": 375, "height": 740})
+        seen.goto(f"{address(api)}/#/{view}")
+        button = seen.get_by_role("button", name=name, exact=True)
+        expect(button).to_be_in_viewport(ratio=1)
+        if view == "new":
+            seen.get_by_label("Validation fraction").fill("2")
+            expect(seen.get_by_text("1 field to correct")).to_be_in_viewport(ratio=1)
+            expect(button).to_be_disabled()
+        lowest = seen.get_by_role("button", name="Copy", exact=True)
+        lowest.scroll_into_view_if_needed()
+        lowest.click()
+
+
 def test_a_webhook_is_made_tried_and_removed_on_the_page(api: Running, browser: Browser) -> None:
     with (
         http.server.ThreadingHTTPServer(("127.0.0.1", 0), Receiver) as server,
