@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image
 
-from spec.images import white_of
+from spec.images import ends
 from spec.profile import ValueCount
 
 from .contents import Contents
@@ -70,7 +70,7 @@ def image_set(contents: Contents) -> ImageSet | None:
     classes = tuple(
         ValueCount(value=label, count=count) for label, count in zip(schema.target.labels, counts, strict=True)
     )
-    return ImageSet(table, schema.image, classes, *_ends(least, most))
+    return ImageSet(table, schema.image, classes, *ends(least, most))
 
 
 @lru_cache
@@ -81,8 +81,3 @@ def _looked_through(table: Table) -> tuple[float, float, tuple[int, ...]]:
     """
     x, y = table.x(0, table.rows), table.y(table.rows)
     return float(x.min()), float(x.max()), tuple(np.bincount(y).tolist())
-
-
-def _ends(least: float, most: float) -> tuple[float, float]:
-    """The numbers that stand for black and for white."""
-    return (0.0, white_of(most)) if least >= 0.0 else (least, most)

@@ -17,7 +17,6 @@ from typing import IO, Any
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from spec.images import white_of
 from spec.splits import SPLIT_WORDS
 
 from . import limits
@@ -35,6 +34,8 @@ PIXELS = 100_000_000
 """Of an image file: four bytes each while it is read."""
 DEEP = frozenset({"I;16", "I;16B", "I;16L", "I;16N", "I", "F"})
 """Modes of grey with more than 8 bits."""
+MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+"""What an image is read as, by the channels that are wanted."""
 GREY = frozenset({"1", "L", "LA", "La"}) | DEEP
 MASKED = frozenset({"image", "images", "img", "imgs", "jpegimages", "original", "originals", "input", "inputs"})
 MASKS = frozenset({"mask", "masks", "annotation", "annotations", "groundtruth", "gt", "segmentation", "segmentations"})
@@ -80,13 +81,13 @@ def write(file: Path, side: int | None, out: IO[bytes]) -> list[str]:
     return [*notes, *more]
 
 
-def read(file: Path, name: str, image: tuple[int, int, int], most: float) -> tuple[list[str], Block]:
+def read(file: Path, name: str, image: tuple[int, int, int], ends: tuple[float, float]) -> tuple[list[str], Block]:
     """Names and numbers of image files, a zip of them or one alone, as a model of (channels, height, width) takes them.
 
-    In the order of their names; [images, numbers]. `most` is the largest number of the images that it was trained on:
-    where those end at 1, white is 1. Raises `RefusedError`.
+    In the order of their names; [images, numbers]. `ends` are the numbers that stand for black and white in the images
+    that it was trained on. Raises `RefusedError`.
     """
-    form, white = _Form(image[0], (image[1], image[2])), white_of(most)
+    form, (black, white) = _Form(image[0], (image[1], image[2])), ends
     if not zipfile.is_zipfile(file):
         with file.open("rb") as stream:
             names, rows = [name], [_pixels(stream, "", form).reshape(-1)]
@@ -98,7 +99,7 @@ def read(file: Path, name: str, image: tuple[int, int, int], most: float) -> tup
                 [one.filename for one in members],
                 [_of_member(archive, one, form).reshape(-1) for one in members],
             )
-    return names, np.array(rows, dtype=np.float64) * (white / 255)
+    return names, black + np.array(rows, dtype=np.float64) * ((white - black) / 255)
 
 
 # --- which files ------------------------------------------------------------------------------------------------------
@@ -306,15 +307,16 @@ def _checked(stream: IO[bytes], name: str) -> Iterator[Image.Image]:
 
 
 def _pixels(stream: IO[bytes], name: str, form: _Form) -> Block:
-    """The pixels of an image, 0 to 255, [channels, height, width]. What is transparent is on white.
+    """The pixels of an image, 0 to 255, [channels, height, width]. What is transparent is on white, without a channel.
 
     Scaled as `keras.utils.load_img` does with `interpolation="bilinear"` and as a browser does: sides of their own.
     """
     height, width = form.size
     with _checked(stream, name) as image:
-        image.draft("RGB" if form.channels == 3 else "L", (2 * width, 2 * height))  # of a JPEG fewer pixels are decoded
+        image.draft("L" if form.channels == 1 else "RGB", (2 * width, 2 * height))  # of a JPEG fewer pixels are decoded
         upright = ImageOps.exif_transpose(image)
-        plain = _on_white(upright).convert("L" if form.channels == 1 else "RGB")
+        own = form.channels == 4 and upright.has_transparency_data
+        plain = (upright if own else _on_white(upright)).convert(MODES[form.channels])
         if plain.size != (width, height):
             plain = plain.resize((width, height), Image.Resampling.BILINEAR)
         pixels = np.asarray(plain)

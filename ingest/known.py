@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spec.field_error import FieldError
+from spec.images import ends
 from spec.known import KnownColumns, KnownReading
 from spec.reading import ReadingOptions, ReadingOrder
 from spec.schema import Column, ColumnKind
@@ -70,7 +71,9 @@ def read_known_images(file: Path, name: str, known: KnownColumns, out: Path, *, 
         raise RefusedError("is one of images, and the model takes other rows")
     from . import images  # it imports Pillow, which other files do not need
 
-    names, numbers = images.read(file, name, known.image, known.most)
+    if known.image[0] not in images.MODES:
+        raise RefusedError(f"is one of images, and the model takes {known.image[0]} channels: send an NPZ file with X")
+    names, numbers = images.read(file, name, known.image, ends(known.least, known.most))
     _save(out, numbers)
     return KnownReading(rows=len(numbers), names=["image"], cells=[[name] for name in names] if with_cells else [])
 

@@ -121,8 +121,11 @@ class Preprocessing(Frozen):
         names = Column.model_fields.keys() - {"gaps"}
         columns = (Column(gaps=one.takes_gaps, **{name: getattr(one, name) for name in names}) for one in self.inputs)
         known = KnownColumns(columns=tuple(columns), target=self.output.sources, image=self.image)
-        ends = [column.range[1] for column in self.used if self.image is not None and column.range is not None]
-        return known.model_copy(update={"most": max(ends)}) if ends else known
+        ranges = [column.range for column in self.used if self.image is not None and column.range is not None]
+        if not ranges:
+            return known
+        lows, highs = zip(*ranges, strict=True)
+        return known.model_copy(update={"least": min(lows), "most": max(highs)})
 
     @property
     def shape(self) -> tuple[int, ...] | None:

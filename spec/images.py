@@ -3,6 +3,9 @@
 import math
 
 
-def white_of(most: float) -> int:
-    """The number that stands for white in images whose largest number is `most`: 255, or where those end."""
-    return 255 if most > 127 else max(1, math.ceil(most))
+def ends(least: float, most: float) -> tuple[float, float]:
+    """The numbers that stand for black and white in images whose numbers go from `least` to `most`.
+
+    Black is 0, and white 255, or where smaller numbers end. Of images with numbers below 0 they are both ends.
+    """
+    return (0.0, 255.0 if most > 127 else max(1.0, math.ceil(most))) if least >= 0.0 else (least, most)

@@ -14,8 +14,9 @@ class KnownColumns(Frozen):
     columns: tuple[Column, ...]
     target: tuple[str, ...]
     image: tuple[int, int, int] | None = None
+    least: float = 0.0
     most: float = 255.0
-    """The largest number of the training rows, for images."""
+    """The ends of the numbers of the training rows, for images."""
     encoding: str | None = None
     """Of the file that was uploaded: that of a file which is no UTF."""
 

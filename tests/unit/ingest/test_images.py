@@ -198,19 +198,36 @@ def test_options_are_said_of_files_that_have_them(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("most", [255.0, 1.0])
-def test_image_files_are_predicted_in_the_numbers_of_the_training_rows(tmp_path: Path, most: float) -> None:
+@pytest.mark.parametrize(("least", "most"), [(0.0, 255.0), (0.0, 1.0), (-1.0, 1.0)])
+def test_image_files_are_predicted_in_the_numbers_of_the_training_rows(
+    tmp_path: Path, least: float, most: float
+) -> None:
     pixels = [drawn(), drawn()]
-    known = KnownColumns(columns=(), target=("y",), image=(3, 4, 5), most=most)
+    known = KnownColumns(columns=(), target=("y",), image=(3, 4, 5), least=least, most=most)
     contents = packed({"10.png": file_of(pixels[1]), "2.png": file_of(pixels[0])}), file_of(pixels[0])
     for content, names in zip(contents, (["2.png", "10.png"], ["f.zip"]), strict=True):
         (tmp_path / "f").write_bytes(content)
         found = read_known_images(tmp_path / "f", "f.zip", known, tmp_path / "out", with_cells=True)
         assert (found.rows, found.cells) == (len(names), [[name] for name in names])
         expected = [np.moveaxis(one, -1, 0).reshape(-1) for one in pixels[: len(names)]]
-        assert np.load(tmp_path / "out") == pytest.approx(np.array(expected) * (most / 255.0))
+        assert np.load(tmp_path / "out") == pytest.approx(least + np.array(expected) * ((most - least) / 255.0))
     with pytest.raises(RefusedError, match="is one of images, and the model takes other rows"):
         read_known_images(tmp_path / "f", "f", KnownColumns(columns=(), target=()), tmp_path / "out", with_cells=False)
+
+
+def test_an_image_has_the_channels_that_the_model_takes_or_is_refused(tmp_path: Path) -> None:
+    content, out = drawn(channels=4), tmp_path / "out"
+    (tmp_path / "f").write_bytes(file_of(content))
+    known = KnownColumns(columns=(), target=("y",), image=(4, 4, 5))
+    read_known_images(tmp_path / "f", "f.png", known, out, with_cells=False)
+    assert np.array_equal(np.load(out)[0], np.moveaxis(content, -1, 0).reshape(-1))
+    for form in (Image.fromarray(drawn()), Image.fromarray(drawn(channels=1).astype(np.uint16) << 8)):
+        (tmp_path / "f").write_bytes(file_of(form))
+        assert read_known_images(tmp_path / "f", "f.png", known, out, with_cells=False).rows == 1
+        assert np.load(out).reshape(4, -1)[3].tolist() == [255.0] * 20, "it is not transparent"
+    two = known.model_copy(update={"image": (2, 4, 5)})
+    with pytest.raises(RefusedError, match="is one of images, and the model takes 2 channels: send an NPZ file with X"):
+        read_known_images(tmp_path / "f", "f.png", two, out, with_cells=False)
 
 
 def test_a_picture_of_a_row_of_digits_is_that_row(tmp_path: Path) -> None:

@@ -109,13 +109,14 @@ def test_pixels_may_share_their_channels_scale() -> None:
     assert Preprocessing.model_validate_json(prepared.model_dump_json()) == prepared
 
 
-def test_what_is_white_is_known_of_all_pixels() -> None:
+def test_what_is_black_and_white_is_known_of_all_pixels() -> None:
     row_number = Column(name="id", type=ColumnKind.number, role=Role.unused)
     columns = (row_number, *(Column(name=f"pixel_{place}", type=ColumnKind.number) for place in range(4)))
-    x = np.array([[0.0, 3.0, 16.0, 1.0], [0.0, 5.0, 12.0, 2.0]])
-    for image, most in (((1, 2, 2), 16.0), (None, 255.0)):
+    x = np.array([[0.0, 3.0, 16.0, 1.0], [0.0, 5.0, 12.0, -2.0]])
+    for image, least, most in (((1, 2, 2), -2.0, 16.0), (None, 0.0, 255.0)):
         schema = Schema(columns=columns, target=SCHEMA.target, image=image)
-        assert Preprocessing.fit(schema, x, np.ones((2, 1)), standardize=True).known.most == most
+        known = Preprocessing.fit(schema, x, np.ones((2, 1)), standardize=True).known
+        assert (known.least, known.most) == (least, most)
 
 
 def fitted(values: list[float], *, gaps: bool = False) -> tuple[Preprocessing, Array]:
