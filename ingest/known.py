@@ -53,6 +53,8 @@ def read_known(
     if kind == "npz":
         return _read_array(file, known, out)
     used = [column for column in known.columns if column.is_feature]
+    if known.image is not None:
+        raise RefusedError("is no image that can be read, no zip of some, and no NPZ file with X")
     if len(used) == 1 and used[0].size > 1:
         raise RefusedError("has columns, and the model takes an array: send an NPZ file with X")
     source: Source

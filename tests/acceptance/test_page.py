@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from tests.hands import Keyboard
@@ -92,7 +93,7 @@ def test_from_a_file_to_a_model(stack: Embedded, browser: Browser, tmp_path: Pat
 
 
 @pytest.mark.parametrize(("width", "theme"), SCREENS)
-def test_from_images_to_a_prediction(stack: Embedded, browser: Browser, width: int, theme: str) -> None:
+def test_from_images_to_a_prediction(stack: Embedded, browser: Browser, tmp_path: Path, width: int, theme: str) -> None:
     with stack.http() as http:
         images = http.post("/datasets", files={"file": ("squares.npz", npz(*pictures(60, seed=3)))}).json()["id"]
     with signed_in(browser, stack, width, theme) as seen:
@@ -116,7 +117,24 @@ def test_from_images_to_a_prediction(stack: Embedded, browser: Browser, width: i
         do.press(seen.get_by_text("Or choose an image of the data set"))
         do.press(button(name=re.compile("^red, row")).first)
         expect(seen.get_by_text(re.compile("^In the data set it is red"))).to_be_visible(timeout=SLOW_MS)
+        given = [picture_file(tmp_path / f"{name}.png", colour) for name, colour in (("a", "red"), ("b", "blue"))]
+        (tmp_path / "c.png").write_text("no picture")
+        seen.get_by_label("Choose pictures").set_input_files([*given, tmp_path / "c.png"])
+        predicted = seen.get_by_role("region", name="Predict images")
+        expect(predicted.get_by_text("4 images", exact=True)).to_be_visible(timeout=SLOW_MS)
+        for name in ("a.png", "b.png"):
+            one = predicted.get_by_role("listitem").filter(has=seen.get_by_label(f"Remove {name}"))
+            expect(one.get_by_text("%")).to_have_count(3)
+        expect(predicted.get_by_role("alert")).to_contain_text("file is no image that can be read")
+        do.press(button(name="Remove c.png"))
+        expect(predicted.get_by_role("alert")).to_have_count(0)
         look(seen)
+
+
+def picture_file(file: Path, colour: str) -> Path:
+    """A picture that is larger than the images of the data set."""
+    Image.new("RGB", (90, 120), colour).save(file)
+    return file
 
 
 def predict(seen: Page, do: Keyboard) -> None:

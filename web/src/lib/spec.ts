@@ -3,8 +3,22 @@
 import { count, number } from "./format";
 import { isRecord } from "./json";
 
-/** Names of the shipped data sets whose rows are images. */
-export const SHIPPED_IMAGES: readonly string[] = ["digits"];
+/** (channels, height, width), as the API has it. */
+export type Shape = readonly [number, number, number];
+
+/** The shapes of the shipped data sets whose rows are images. */
+export const SHIPPED_IMAGES: ReadonlyMap<string, Shape> = new Map([["digits", [1, 8, 8]]]);
+
+/** The channels that an image file can have. */
+const CHANNELS = [1, 3, 4];
+
+/** The shape of a job's images where an image file can be one of them; else null. */
+export function imageShape(dataset: unknown): Shape | null {
+  const info = isRecord(dataset) ? dataset["info"] : null;
+  const given = isRecord(info) ? (info["image"] as Shape | null | undefined) : null;
+  const shape = given ?? SHIPPED_IMAGES.get(datasetName(dataset)) ?? null;
+  return shape !== null && CHANNELS.includes(shape[0]) ? shape : null;
+}
 
 /** A name such as "digits", or an upload's id. */
 export function datasetName(dataset: unknown): string {
