@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.hands import Keyboard
 
@@ -151,6 +151,25 @@ def predict(seen: Page, do: Keyboard) -> None:
     expect(answer.first).to_be_visible(timeout=SLOW_MS)
     do.write(seen.get_by_label("Alter"), "60")
     expect(answer).to_have_count(0)
+    await_pictures(seen, do)
+
+
+def await_pictures(seen: Page, do: Keyboard) -> None:
+    """Pictures that come late move no field away from whoever fills it in."""
+    late: list[Route] = []
+
+    def hold(request: Route) -> None:
+        late.append(request)
+
+    seen.route("**/pictures", hold, times=1)
+    with seen.expect_request("**/pictures"):
+        seen.reload()
+    field = seen.get_by_label("Alter")
+    do.reach(field)
+    before = field.bounding_box()
+    late[0].continue_()
+    expect(seen.get_by_role("region", name="Confusion matrix")).to_be_attached(timeout=SLOW_MS)
+    assert field.bounding_box() == before
 
 
 def add_columns(seen: Page, do: Keyboard, name: str) -> None:
