@@ -29,6 +29,7 @@ class ColumnChoices:
     """Texts for no value that were named."""
     guessed: frozenset[str] = frozenset()
     """Those of them that nobody named: words among numbers."""
+    is_target: bool = False
 
     @property
     def pairs(self) -> list[tuple[str, str]]:
@@ -108,6 +109,7 @@ class Choices:
             missing=MISSING if default else frozenset({""}),
             placeholders=PLACEHOLDERS if default else frozenset(),
             own=frozenset(clean(word) for word in own),
+            is_target=name in self.target,
         )
 
 

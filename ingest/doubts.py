@@ -7,12 +7,13 @@ from spec.cells import MINUS_BEHIND, CellFormat, clock_of, day_month, unit_of
 
 from . import limits
 from .errors import MistakesError, shown, some
-from .evidence import DIGIT, MOSTLY, ODD, TWO_WAYS, Evidence
+from .evidence import MOSTLY, ODD, TWO_WAYS, Evidence
 from .headers import is_of_ids
 
 NEARLY = 0.5
 PLAIN_WORD = re.compile(r"[\w.<>*~?!%/$()+-][\w.<>*~?!%/$()+ -]{0,40}")
 """A word that a list of words, `a,b`, says as it is."""
+LETTERED_ID = re.compile(r"(?=.*\d)[A-Za-z0-9][A-Za-z0-9 /-]*", re.ASCII)
 SPREADSHEET = re.compile(r"\d{1,2}-[A-Z][a-z]{2}|[A-Z][a-z]{2}-\d{2}|\d{4}-\d{2}-\d{2}( 00:00:00)?", re.ASCII)
 """How a spreadsheet writes what it took for a date: 9-May for 5-9, 1-Mar for the gene MARCH1."""
 
@@ -50,7 +51,7 @@ def _numbers(evidence: Evidence) -> str | None:
         )
     real, best = evidence.real, max(evidence.parsed.values(), default=0)
     if evidence.is_mostly_numbers:
-        if is_of_ids(evidence.name) and all(map(DIGIT.search, evidence.odd)):
+        if _has_ids(evidence):
             return f"ids that are no numbers, such as {some(evidence.not_numbers, 3)}, and is read as texts."
         raise mistakes(evidence)
     if (several := _several_units(evidence)) is not None:
@@ -65,6 +66,12 @@ def _numbers(evidence: Evidence) -> str | None:
         )
     such = some(evidence.words[:3])
     return f"numbers in several forms, such as {such}: decimal and thousands say which is meant."
+
+
+def _has_ids(evidence: Evidence) -> bool:
+    """Whether a column that is called like one of ids, and is no target, has whole numbers and ids with letters."""
+    may_be = is_of_ids(evidence.name) and not evidence.choices.is_target and evidence.separated is None
+    return may_be and all(map(LETTERED_ID.fullmatch, evidence.odd))
 
 
 def mistakes(evidence: Evidence) -> MistakesError:

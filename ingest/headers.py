@@ -209,7 +209,8 @@ def descriptions(records: Sequence[Record], options: ReadingOptions, columns: Se
         if gaps.intersection(record) or not _describes(record, records[2 + count :], of_words):
             break
         count += 1
-    return count + (len(records) > 2 + count and _names_index(records[1 + count], records[2 + count :]))
+    has_index = 0 < count < len(records) - 2 and _names_index(records[1 + count], records[2 + count :])
+    return count + has_index
 
 
 def _names_index(record: Record, below: Sequence[Record]) -> bool:

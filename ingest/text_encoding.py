@@ -26,6 +26,8 @@ FEWEST = 20
 """Letters that are not ASCII, by which they are told: fewer may be of any encoding."""
 MOST_MIXED = 0.05
 """Such a share of words may have Latin letters beside those."""
+MOST_ASCII = 0.75
+"""Such a share of letters of two bytes may end with an ASCII one: two letters of a Western word are such a pair."""
 FOREIGN = 5_000
 """So many cells with such letters are looked at."""
 _CELLS = re.compile(rb"[,;\t\r\n\"]+")
@@ -153,7 +155,9 @@ def _is_written_in(text: str, encoding: str) -> bool:
     if sum(map(len, words)) < FEWEST:
         return False
     if encoding in SEVERAL_BYTES:
-        return not all(map(_HALF_WIDTH.search, words))
+        pairs = [pair for word in words for letter in word if len(pair := letter.encode(encoding)) == 2]
+        with_ascii = [pair for pair in pairs if pair[1] < 0x80]
+        return len(with_ascii) <= MOST_ASCII * len(pairs) and not all(map(_HALF_WIDTH.search, words))
     mixed = [word for word in words if any(map(str.isascii, word))]
     return encoding in OTHER_LETTERS and len(mixed) <= MOST_MIXED * len(words)
 

@@ -80,11 +80,14 @@ _YEAR = r"(?P<year>\d{4}|00|3[2-9]|[4-9]\d)"
 _ZONE = r"(?: ?(?:z|utc|gmt)?(?P<offset>[+-]\d{2}:?\d{2}|(?<=[tc])[+-]\d{1,2}(?::\d{2})?)?)(?(offset)(?: \([\w ]+\))?)"
 """A zone such as Z, -07:00 or GMT+2; JavaScript writes its name behind that."""
 _OFFSETS = {
-    **{"EST": "-05:00", "EDT": "-04:00", "CST": "-06:00", "CDT": "-05:00"},
+    **{"EST": "-05:00", "EDT": "-04:00", "CDT": "-05:00"},
     **{"MST": "-07:00", "MDT": "-06:00", "PST": "-08:00", "PDT": "-07:00"},
     **{"CET": "+01:00", "CEST": "+02:00", "MEZ": "+01:00", "MESZ": "+02:00"},
 }
-"""Zones by their names: those of RFC 2822, and Central Europe's, also as Google Forms writes them in German."""
+"""Zones by their names: those of RFC 2822, and Central Europe's, also as Google Forms writes them in German.
+
+CST is not among them: Java writes it for China, too.
+"""
 _ZONE_NAME = re.compile(rf"(?<=[\dMm] )(?:{'|'.join(_OFFSETS)})\b")
 _SLASHED = re.compile(
     rf"{_WEEKDAY}(?P<first>\d{{1,2}})(?P<mark>[-/.])(?P<next>\d{{1,2}})(?P=mark)(?P<year>\d{{4}}|\d{{2}})"

@@ -18,7 +18,7 @@ from .remedies.data import (
     for_unscaled_numbers,
     no_relation,
 )
-from .remedies.epochs import FEW_EPOCHS, FEW_UPDATES, after_few_epochs, is_short, longer, more_epochs, updates
+from .remedies.epochs import FEW_UPDATES, after_few_epochs, is_short, longer, more_epochs, updates
 from .remedies.learning_rate import (
     and_better_rate,
     better_rate,
@@ -159,7 +159,9 @@ def _for_a_beginning(spec: JobSpec, shape: LearningCurve) -> Suggestion | None:
     if reaches_its_rate(spec) and updates(spec, len(shape.train)) >= LEAST_UPDATES:
         return None
     if has_small_rate(spec) and reaches_its_rate(spec):
-        return faster(spec, epochs=max(FEW_EPOCHS, more_epochs(spec)))
+        deep = shape.is_flat and hidden_layers(spec.architecture) > 2
+        network = for_deep_networks(spec) if deep else None
+        return for_unlike_numbers(spec, shape) or network or faster(spec, epochs=more_epochs(spec))
     return after_few_epochs(spec, shape) or longer(spec, shape)
 
 
@@ -168,7 +170,7 @@ def _for_network(spec: JobSpec, shape: LearningCurve) -> Suggestion:
     grows = (shape.still_falls or shape.improves) and not shape.accuracy.knows_largest_only
     if shape.accuracy.is_imbalanced and spec.class_weight is None and not grows:
         return _for_rare_classes(spec, shape)
-    may_learn = shape.is_one_epoch or has_too_small_rate(spec, shape) or (shape.still_falls and not shape.is_flat)
+    may_learn = shape.is_one_epoch or has_tiny_rate(spec) or (shape.still_falls and not shape.is_flat)
     if not may_learn and (suggestion := _before_a_limit(spec, shape) or for_linear_model(spec)):
         return suggestion
     learnt, larger = shape.gain >= LEAST_GAIN, wider_architecture(spec)

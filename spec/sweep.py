@@ -495,8 +495,8 @@ def _check_trains(name: str) -> None:
 def _check_step(name: str, parameter: Parameter) -> None:
     """Refuse a step that is larger than the distance of the limits: there would be one value."""
     match parameter:
-        case Uniform(uniform=(least, most), step=float(step)) | Integers(integers=(least, most), step=step):
-            if step > most - least:
+        case Uniform(uniform=(least, most), step=float()) | Integers(integers=(least, most)):
+            if parameter.values is not None and len(parameter.values) < 2:
                 raise fault(f"space.{name}.step", f"must be at most {most - least:g}, the distance of the limits")
 
 

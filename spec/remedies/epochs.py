@@ -92,5 +92,5 @@ def updates(spec: JobSpec, epochs: int) -> int:
 
 
 def more_epochs(spec: JobSpec) -> int:
-    """Three times the epochs, as far as a job may have so many."""
-    return min(3 * spec.epochs, MOST_EPOCHS)
+    """Three times the epochs, or those that show something, as far as a job may have so many."""
+    return min(max(3 * spec.epochs, FEW_EPOCHS), MOST_EPOCHS)

@@ -1,5 +1,6 @@
 """Guesses that a note names, and plain columns that have none."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -111,3 +112,12 @@ def test_ids_some_of_which_have_letters_are_words(tmp_path: Path) -> None:
     rows = "".join(f"{'1103F' if row == 7 else 1000 + row},{row},{row}\n" for row in ROWS)
     notes = reading("Provider ID,a,y\n" + rows, tmp_path).profile.notes
     assert "Column 'Provider ID' has ids that are no numbers, such as '1103F', and is read as texts." in notes
+
+
+@pytest.mark.parametrize(("target", "add", "word"), [("y", 0.5, "12.3.4"), ("y", 0, "<5"), ("code", 0, "1O4")])
+def test_odd_words_in_a_column_called_like_ids_are_refused_where_they_may_be_mistakes(
+    tmp_path: Path, target: str, add: float, word: str
+) -> None:
+    rows = "".join(f"{word if row == 7 else row + add},{row},{row}\n" for row in ROWS)
+    with pytest.raises(RefusedError, match=f"has '{re.escape(word)}' in row 8 of column 'code'"):
+        reading("code,a,y\n" + rows, tmp_path, target=target)

@@ -71,6 +71,11 @@ def test_the_lines_of_a_frame_with_several_rows_of_names_are_no_rows(tmp_path: P
     assert any(note.startswith("The 2 lines below the names are not read") for note in found.profile.notes)
 
 
+def test_a_word_alone_below_one_row_of_names_is_a_mistake_and_no_index(tmp_path: Path) -> None:
+    rows = "".join(f"{row + 0.5},{row},{row % 2}\n" for row in range(30))
+    assert "has 'unknown' in row 1 of column 'weight'" in refusal("weight,a,y\nunknown,,\n" + rows, tmp_path)
+
+
 def test_a_word_alone_is_a_row_where_its_column_has_words(tmp_path: Path) -> None:
     rows = "".join(f"{'ab'[row % 2]},{row},{row * 3 % 7}\n" for row in range(28))
     assert reading("kind,x,z\nc,,\nc,,\n" + rows, tmp_path, target="kind").rows == 30

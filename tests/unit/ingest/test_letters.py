@@ -153,3 +153,12 @@ def test_western_letters_are_taken_for_no_others(tmp_path: Path, text: str) -> N
 def test_a_few_letters_tell_no_encoding(tmp_path: Path) -> None:
     cells = ["Москва", *(f"x{row % 3}" for row in range(29))]
     assert reading(file("c", cells, target="y").encode("cp1251"), tmp_path).profile.encoding == "latin-1"
+
+
+@pytest.mark.parametrize(
+    "words", [[f"{15 + row % 9}°C" for row in range(30)], ["Área", "Centro", "Sul"], ["5 µg", "6 µg"]]
+)
+def test_few_western_words_that_recur_are_taken_for_no_others(tmp_path: Path, words: list[str]) -> None:
+    rows = "".join(f"{words[row % len(words)]},{row},{row % 2}\n" for row in range(100))
+    found = reading(b"c,n,y\n" + rows.encode("cp1252"), tmp_path)
+    assert found.profile.encoding in ("cp1252", "latin-1")

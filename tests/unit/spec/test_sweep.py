@@ -129,6 +129,11 @@ def test_what_cannot_be_asked_names_its_field(
     assert message in said
 
 
+def test_a_step_that_is_the_distance_of_the_limits_but_for_rounding_is_taken() -> None:
+    space = {"dropout": {"uniform": [0.1, 0.3], "step": 0.2}}  # 0.3 - 0.1 is 0.19999999999999998
+    assert SweepSpec.model_validate({"base": {"dataset": "xor"}, "space": space, "method": "grid"}).combinations == 2
+
+
 @pytest.mark.parametrize(
     ("space", "name"),
     [

@@ -1589,11 +1589,14 @@ def test_few_updates_with_a_small_rate_want_more_of_both() -> None:
     assert changed(verdict).items() >= {"learning_rate": 0.01, "epochs": 10}.items()
 
 
-def test_a_small_rate_is_named_before_a_linear_model_where_the_loss_fell_to_the_end() -> None:
+def test_a_linear_model_with_a_small_rate_gets_a_hidden_layer_and_a_usual_rate() -> None:
     anneals: Numbers = [4.6 - 3.2 * (1.0 - 0.85**epoch) for epoch in range(30)]
     fields: dict[str, Any] = {"architecture": "perceptron", "learning_rate": 0.001, "schedule": "cosine", "epochs": 30}
     slow = verdict_of(anneals, anneals, **POOR, **fields)
-    assert "The learning rate is small. Try a larger learning_rate: 0.01." in slow.sentence
+    assert (
+        "A single layer is a linear model. Try a hidden layer: mlp, hidden [32], and learning_rate 0.01."
+        in slow.sentence
+    )
     settled: Numbers = [0.9, *[0.8] * 29]
     assert "linear model" in verdict_of(settled, settled, accuracies=(0.6, 0.6), **fields).sentence
 
@@ -1655,3 +1658,18 @@ def test_the_logarithm_is_named_of_positive_targets_with_outliers() -> None:
 def test_dropout_in_many_layers_goes_with_a_rate_that_diverges() -> None:
     deep: dict[str, Any] = {"architecture": {"type": "mlp", "hidden": [16] * 5}, "dropout": 0.8}
     assert changed(verdict_of([None], failure=FailureReason.diverged, **deep))["dropout"] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("train", "fields", "expected"),
+    [
+        (22.5, {"standardize": False, "optimizer": "lion"}, "standardize"),
+        (0.69, {"architecture": {"type": "mlp", "hidden": [16] * 5}, "activation": "sigmoid"}, "Try relu, and"),
+        (12.0, {"learning_rate": 1.0}, "schedule cosine and 10 epochs"),
+    ],
+)  # fmt: skip
+def test_one_epoch_at_another_rate_does_not_hide_what_else_hinders(
+    train: float, fields: dict[str, Any], expected: str
+) -> None:
+    spec = {"dataset": "breast_cancer", "learning_rate": 1e-5, "optimizer": "sgd", "epochs": 1, **fields}
+    assert expected in verdict_of([train], [train], accuracies=(0.6, 0.6), **spec).sentence
