@@ -33,10 +33,10 @@ class MarkStore:
         mark = self.known() or self._agree(files, anew=False)
         if not self._is_addressed:
             found, address = mark_and_address_in(files)
-            if found == mark and address != files.uri(""):
-                with suppress(OSError):  # what is read-only can be read
+            with suppress(OSError):  # what is read-only can be read; it is tried again with the next look
+                if found == mark and address != files.uri(""):
                     put_mark(files, mark)
-            self._is_addressed = True
+                self._is_addressed = True
         return mark
 
     def renew(self, files: Files) -> str:

@@ -157,17 +157,17 @@ class MirrorStore:
             sent = update(Mirror).where(Mirror.run_id.is_not(None))
             return connection.execute(sent.values(epoch=0, attempt=0, whole=False, done=False)).rowcount
 
-    def complete_run(self, *, ended_before: datetime) -> str | None:
-        """The run of the job that was the last to end before this moment, of those of which MLflow has all."""
+    def complete_runs(self, *, ended_before: datetime, limit: int = 5) -> list[str]:
+        """Runs of the jobs that were the last to end before this moment, of those of which MLflow has all."""
         query = (
             select(Mirror.run_id)
             .join(Job, Job.id == Mirror.job_id)
             .where(Job.finished_at < ended_before, Mirror.whole, Mirror.done, Mirror.run_id.is_not(None))
             .order_by(Job.finished_at.desc())
-            .limit(1)
+            .limit(limit)
         )
         with reading(self._engine) as connection:
-            return connection.execute(query).scalar_one_or_none()
+            return [run_id for run_id in connection.execute(query).scalars() if run_id is not None]
 
     def deleted(self, ids: Collection[str]) -> set[str]:
         """Those of these jobs that are no longer in the record."""

@@ -25,8 +25,8 @@ class Database:
     def has_changed(self) -> bool:
         """Whether it is another one than at the last look, so that what is remembered of it is wrong.
 
-        If it lacks a run that was complete before it was made, it has lost all of them: they are sent again. Raises
-        `MlflowUnreachableError`.
+        If it has none of the runs that were complete before it was made, it has lost them: they are sent again. One
+        that is missing may have been purged. Raises `MlflowUnreachableError`.
         """
         if self._clock() < self._looks_at:
             return False
@@ -45,15 +45,18 @@ class Database:
         return was_known
 
     def _send_again_what_it_lost(self, made_at: datetime) -> None:
-        run_id = self._store.complete_run(ended_before=made_at)
-        if run_id is None:
-            return
-        try:
-            self._mlflow.run(run_id)
-        except MlflowMissingError:
+        runs = self._store.complete_runs(ended_before=made_at)
+        if runs and not any(map(self._has, runs)):
             log.warning(
                 "MLflow's database is another one: it was made on %s, and lacks runs from before. "
                 "The runs of %s jobs are sent again from the record.",
                 made_at.astimezone(UTC).isoformat(" ", "seconds"),
                 f"{self._store.again():,}",
             )
+
+    def _has(self, run_id: str) -> bool:
+        try:
+            self._mlflow.run(run_id)
+        except MlflowMissingError:
+            return False
+        return True

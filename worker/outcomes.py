@@ -17,7 +17,7 @@ from pathlib import Path
 from spec.disk import reason
 from spec.states import FailureReason, StopReason
 from store.errors import StoreError
-from store.files import part
+from store.files import may_pass, part
 from store.leases import WORKER_STOPPED
 from store.records import ArtifactRecord, Success
 
@@ -100,7 +100,7 @@ class OutcomeWriter:
                 contents[job.id] = (folder / job.id).read_bytes() if ended[job.id].files else b""
             except OSError as error:
                 self._unstored.pop(job.id, None)
-                self.not_now(pack, [job.id], f"{reason(error)}: its worker could not read its model again")
+                self._not_stored(pack, job, error, "its worker could not read its model again")
         jobs = pack.members(contents)
         try:
             artifacts = self._publish(jobs, ended, contents)
@@ -220,8 +220,14 @@ class OutcomeWriter:
                 log.warning("the history of %s lacks this note: %s", job.id, failure)
 
     def _give_up(self, pack: ClaimedPack, job: ClaimedJob) -> None:
-        error = self._drop_files(job).error
-        self.not_now(pack, [job.id], f"{reason(error)}: its model could not be stored")
+        self._not_stored(pack, job, self._drop_files(job).error, "its model could not be stored")
+
+    def _not_stored(self, pack: ClaimedPack, job: ClaimedJob, error: OSError, what: str) -> None:
+        """Give a job without its files back, or fail it where nothing says that they could be stored later."""
+        if may_pass(error):
+            self.not_now(pack, [job.id], f"{reason(error)}: {what}")
+        else:
+            self.failed(pack, job, FailureReason.error, f"{reason(error)}: {what}.")
 
     def _drop_files(self, job: ClaimedJob) -> Unstored:
         """Forget that the files of a job wait to be stored."""

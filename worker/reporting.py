@@ -10,7 +10,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from spec.disk import reason
+from spec.disk import may_recover, reason
 from spec.estimate import estimate
 from spec.job import JobSpec
 from spec.live_boundary import LiveBoundary
@@ -199,7 +199,9 @@ class SupervisorCallbacks:
         if saves:
             try:
                 files = self._save(outcome)
-            except OSError as error:  # the machine is at fault and not the job: another machine, or this one later
+            except OSError as error:
+                if not may_recover(error):  # too large for the disk, say: it would train again and again
+                    raise
                 unwritten = reason(error)
         del self._jobs[outcome.id]
         self._watched.pop(outcome.id, None)

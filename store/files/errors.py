@@ -1,6 +1,6 @@
 """What can go wrong with the file store, beside `FileNotFoundError` and a full disk."""
 
-from spec.disk import is_full
+from spec.disk import may_recover
 
 
 class BadFilesUrlError(ValueError):
@@ -16,5 +16,5 @@ class WrongFilesError(FilesUnavailableError):
 
 
 def may_pass(error: OSError) -> bool:
-    """Whether the same may work later: the disk is full, or the file store is away."""
-    return is_full(error) or isinstance(error, FilesUnavailableError)
+    """Whether the same may work later: the disk is full or fails, or the file store is away."""
+    return may_recover(error) or isinstance(error, FilesUnavailableError)

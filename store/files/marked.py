@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from spec.disk import reason
 
@@ -48,6 +50,13 @@ def mark_and_address_in(files: Files) -> tuple[str | None, str | None]:
 def put_mark(files: Files, mark: str) -> None:
     """Mark a file store. Raises `OSError`."""
     files.put(MARK, f"{mark}\n{_ABOUT}{_ADDRESS}{files.uri('')}\n".encode())
+
+
+def _is_at(folder: Path, address: str) -> bool:
+    """Whether a folder has this address, or one that leads to it here, too, such as a link."""
+    with suppress(OSError):
+        return address == folder.as_uri() or Path(url2pathname(urlsplit(address).path)).samefile(folder)
+    return False
 
 
 class MarkedFiles:
@@ -96,7 +105,7 @@ class MarkedFiles:
                 return
             found, address = mark_and_address_in(self._files)
             if found == expected:
-                if self.folder is not None and address not in (None, self.uri("")):
+                if self.folder is not None and address is not None and not _is_at(self.folder, address):
                     raise WrongFilesError(self._elsewhere(address))
                 self._found_at = self._clock()
                 return
@@ -112,7 +121,7 @@ class MarkedFiles:
     def _named(self) -> str:
         return f"The folder {self.folder} on {socket.gethostname()}" if self.folder else self.uri("").rstrip("/")
 
-    def _elsewhere(self, address: str | None) -> str:
+    def _elsewhere(self, address: str) -> str:
         return (
             f"{self._named()} is the file store of this service, but the API has it at another address, {address}: it "
             "would not find what is stored here. Mount it at that path, and correct EPOCHAL_FILES_URL."

@@ -1,5 +1,6 @@
 """The mark of the file store, in the record and among the files: whoever writes, writes where it is."""
 
+import errno
 import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -154,14 +155,39 @@ def test_a_share_that_is_mounted_at_another_path_than_the_apis_is_refused_until_
 ) -> None:
     marks = MarkStore(engine)
     MarkedFiles(folder, partial(marks.settled, folder)).put("jobs/1", b"one")
-    (tmp_path / "mounted-here").symlink_to(tmp_path / "files")
+    (tmp_path / "files").rename(tmp_path / "mounted-here")
     elsewhere = files_at((tmp_path / "mounted-here").as_uri())
     with pytest.raises(WrongFilesError, match=rf"another address, {folder.uri('')}: it would not find"):
         MarkedFiles(elsewhere, marks.known).put("jobs/2", b"two")
     again = MarkedFiles(elsewhere, partial(MarkStore(engine).settled, elsewhere))  # the API has started with it
     again.put("jobs/2", b"two")
     MarkedFiles(elsewhere, marks.known).put("jobs/3", b"three")
-    assert mark_in(folder) == marks.known()
+    assert mark_in(elsewhere) == marks.known()
+
+
+def test_a_link_to_the_folder_of_the_api_is_as_good(engine: Engine, folder: Files, tmp_path: Path) -> None:
+    marks = MarkStore(engine)
+    MarkedFiles(folder, partial(marks.settled, folder)).put("jobs/1", b"one")
+    (tmp_path / "linked").symlink_to(tmp_path / "files")
+    MarkedFiles(files_at((tmp_path / "linked").as_uri()), marks.known).put("jobs/2", b"two")
+    assert folder.get("jobs/2") == b"two"
+
+
+def test_the_new_address_of_moved_files_is_written_once_their_disk_takes_it(
+    engine: Engine, folder: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    MarkedFiles(folder, partial(MarkStore(engine).settled, folder)).put("jobs/1", b"one")
+    (tmp_path / "files").rename(tmp_path / "moved")
+    moved = files_at((tmp_path / "moved").as_uri())
+    marks = MarkStore(engine)  # of an API that starts again
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "full")
+
+    with monkeypatch.context() as full:
+        full.setattr(moved, "put", refuse)
+        marks.settled(moved)
+    MarkedFiles(moved, partial(marks.settled, moved)).put("jobs/2", b"two")
 
 
 def test_a_folder_is_looked_at_before_each_write_and_goes_on_when_it_is_mounted(folder: Files, tmp_path: Path) -> None:

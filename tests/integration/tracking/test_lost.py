@@ -12,6 +12,7 @@ from tracking.mirror import Mirror
 
 from .conftest import Service, copied, curve
 from .servers import MlflowServer
+from .test_deleted import delete, purge
 
 
 @pytest.fixture
@@ -80,6 +81,20 @@ def test_a_mirror_that_starts_over_a_lost_database_sends_everything_again_once(
     copied_with_patience(own, mirror)
     assert own.epochs_of(claim) == list(range(1, 31))
     assert caplog.text.count("MLflow's database is another one") == 1
+    caplog.clear()
+    copied_with_patience(own, own.mirror())
+    assert len(own.server.runs("first")) == 1
+    assert "another one" not in caplog.text
+
+
+def test_a_run_that_was_purged_is_no_sign_of_a_lost_database(own: Service, caplog: pytest.LogCaptureFixture) -> None:
+    ended(own, "first")
+    last = ended(own, "first")
+    copied(own.mirror())
+    lose(own.server)  # so that all runs are older than the database
+    copied_with_patience(own, own.mirror())
+    delete(own, "runs", run_id=own.run_of(last))
+    purge(own)
     caplog.clear()
     copied_with_patience(own, own.mirror())
     assert len(own.server.runs("first")) == 1

@@ -1,4 +1,6 @@
+import errno
 import io
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -7,6 +9,7 @@ import pytest
 import torch
 from safetensors.numpy import load
 
+from spec.states import FailureReason
 from worker import child, messages
 from worker.child import listen
 from worker.inbox import Inbox
@@ -109,13 +112,23 @@ def test_a_job_that_must_leave_ends_its_epoch_and_saves_first(received: Received
     assert (epochs(reports), saved.epochs["a"], ended.end) == ([1], 1, "cancelled")
 
 
-def test_a_model_that_cannot_be_written_is_the_machines_fault_and_not_the_jobs(
-    received: Received, tmp_path: Path
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (errno.EIO, ("unsaved", None, "Input/output error")),
+        (errno.EFBIG, ("failed", FailureReason.error, "OSError: [Errno 27] File too large")),
+    ],
+)
+def test_a_model_that_cannot_be_written_fails_its_job_unless_the_disk_is_at_fault(
+    received: Received, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: int, expected: tuple[object, ...]
 ) -> None:
-    (tmp_path / "a").mkdir()  # a folder where the model's file should be
+    def write(_: Path, __: bytes) -> int:
+        raise OSError(error, os.strerror(error))
+
+    monkeypatch.setattr(Path, "write_bytes", write)
     *_, ended = run(received, tmp_path, five_epochs(), checkpoint_s=60.0)
     assert isinstance(ended, Ended)
-    assert (ended.end, ended.failure_reason, ended.message) == ("unsaved", None, "Is a directory")
+    assert (ended.end, ended.failure_reason, ended.message) == expected
 
 
 def test_a_checkpoint_that_cannot_be_written_does_not_stop_the_training(received: Received, tmp_path: Path) -> None:

@@ -375,8 +375,9 @@ def test_a_model_that_cannot_be_published_is_no_success(bench: Bench) -> None:
         return [points(job_id, 1), Ended(id=job_id, end="succeeded", files={"model.safetensors": 7})]
 
     bench.supervisor(script).drain()
-    assert bench.status(job_id) is JobStatus.queued
-    assert "could not read its model again" in bench.store.events(job_id)[-1].reason
+    job = bench.store.get(job_id, owner=None)
+    assert (job.status, job.failure_reason) == (JobStatus.failed, FailureReason.error)
+    assert "could not read its model again" in (job.failure_message or "")
 
 
 # --- checkpoints --------------------------------------------------------------------------------------------------
