@@ -281,7 +281,7 @@ def is_here(url: str) -> bool:
 
 def commas(given: str | Collection[str] | None) -> str | None:
     """One value or several, as the parameter of a list takes them."""
-    return given if given is None or isinstance(given, str) else ",".join(given) or None
+    return given if given is None or isinstance(given, str) else ",".join(given)
 
 
 def path_of(*parts: str) -> str:

@@ -202,6 +202,7 @@ QUERIES = (
     ("page=-1", "page"),
     ("sort=unknown", "sort"),
     ("status=done", "status"),
+    ("status=", "status"),
     ("project=%00", "project"),
     ("name=a%00b", "name"),
     ("name=", "name"),

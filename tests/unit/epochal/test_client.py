@@ -211,10 +211,22 @@ def test_a_job_of_a_list_gets_its_verdict_when_that_is_asked_for() -> None:
         client_of(server).jobs(status="done")
     with pytest.raises(WrongUseError, match="not 5"):
         client_of(server).jobs(status=["queued", 5])  # type: ignore[list-item]
-    for several in ("queued,running", ["queued", JobStatus.running]):
+    for several in ("queued,running", "queued, running", ["queued", JobStatus.running]):
         list(client_of(server).jobs(status=several))
         assert server.asked[-1].url.params["status"] == "queued,running"
     assert client_of(server).job(job) == job
+
+
+def test_no_state_at_all_is_refused_and_does_not_list_everything() -> None:
+    server = Server()
+    client = client_of(server)
+    with pytest.raises(WrongUseError, match=r"No state is given\. A job is queued, .*; None stands for all"):
+        client.jobs(status=[])
+    with pytest.raises(WrongUseError, match=r"No state is given\. A sweep is "):
+        client.sweeps(state=iter(()))
+    assert not server.asked
+    list(client.api.jobs(status=()))  # which the service refuses
+    assert server.asked[-1].url.params["status"] == ""
 
 
 def test_a_list_of_jobs_is_a_table_of_what_differs_and_how_it_ended() -> None:

@@ -140,6 +140,8 @@ def test_what_is_asked_of_a_sweep_is_a_request_and_its_answer_is_known() -> None
 
     found = client_of(handle).find_sweep(ID)
     assert [ask().state for ask in (found.pause, found.resume, found.retry, found.cancel)] == [SweepState.running] * 4
+    with pytest.raises(WrongUseError, match=r"No state is given\. A configuration is "):
+        found.trials(state=[])
     assert asked == [("GET", ""), *(("POST", f"/{verb}") for verb in ("pause", "resume", "retry", "cancel"))]
 
 

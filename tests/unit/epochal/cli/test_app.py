@@ -309,6 +309,7 @@ def test_a_bad_variable_is_named_with_its_rule(
             "A job is queued, running, paused, succeeded, failed, cancelled; not lost.",
         ),
         (("sweep", "list", "--state", "runing"), "not runing; did you mean running?"),
+        (("jobs", "--status", "queued, runing"), "not runing; did you mean running?"),
         (("submit", "digits"), "There is no file digits. For the data set write --dataset digits."),
         (("submit", "--dataset", "digits", "--hidden", "64", "32"), "with commas and no blanks: --hidden 64,32"),
         (("ps",), "No such command 'ps'. Did you mean 'jobs'?"),
