@@ -73,9 +73,8 @@ class Group(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """The command that is named; of another program's word ours is said."""
         word = args[0]
-        ours = [
-            name for name, others in _OTHERS.items() if word in others and (name in self.commands or name[0] == "-")
-        ]
+        known = {*self.commands, *(name for option in self.get_params(ctx) for name in option.opts)}
+        ours = [name for name, others in _OTHERS.items() if word in others and name in known]
         if word not in self.commands and ours:
             ctx.fail(f"No such command '{word}'. Did you mean '{ours[0]}'?")
         return super().resolve_command(ctx, args)

@@ -314,6 +314,7 @@ def test_a_bad_variable_is_named_with_its_rule(
         (("submit", "--dataset", "digits", "--hidden", "64", "32"), "with commas and no blanks: --hidden 64,32"),
         (("ps",), "No such command 'ps'. Did you mean 'jobs'?"),
         (("version",), "Did you mean '--version'?"),
+        (("token", "version"), "No such command 'version'.\n"),
         (("datasets", "ls"), "Did you mean 'list'?"),
         (("sweep", "lst"), "There is no command and no file lst. Did you mean `list`?"),
         (("sweep", "xyz"), "There is no command and no file xyz. The commands are start, list,"),
