@@ -11,6 +11,7 @@ from kombu.connection import Connection as BrokerConnection
 from sqlalchemy import Engine, func, literal, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from spec.disk import reason
 from spec.findings import CLOCKS_S, Finding, Health, clock_differs, ok, warning, wrong
 from spec.settings import Settings
 from spec.states import SweepState
@@ -50,7 +51,7 @@ def examine(settings: Settings) -> list[Finding]:
     else:
         found += _files(files)
         if is_read:
-            found += _disks(DiskSpace(engine, files, settings.disk_reserve_mib, Path(tempfile.gettempdir())))
+            found += _disks(engine, files, settings.disk_reserve_mib)
     found += _broker(settings.broker_url)
     if is_read:
         found += _work(engine)
@@ -139,7 +140,14 @@ def _files(files: Files) -> Iterator[Finding]:
     yield ok("files", f"{where} stores and gives back a file within {took_ms:.0f} ms.")
 
 
-def _disks(space: DiskSpace) -> Iterator[Finding]:
+def _disks(engine: Engine, files: Files, reserve_mib: int) -> Iterator[Finding]:
+    scratch: list[Path] = []
+    try:
+        scratch.append(Path(tempfile.gettempdir()))
+    except FileNotFoundError as error:
+        fix = "Free space on that disk, or let TMPDIR name a folder that this user may write to."
+        yield wrong("disk", f"No temporary file can be written: {reason(error)}.", fix)
+    space = DiskSpace(engine, files, reserve_mib, *scratch)
     try:
         space.check()
         space.demand_scratch()

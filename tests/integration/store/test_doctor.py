@@ -120,6 +120,16 @@ def test_a_file_store_of_no_known_kind_is_said(home: Path) -> None:
     assert "queue" in said
 
 
+def test_no_place_for_temporary_files_hides_no_other_finding(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", None)
+    monkeypatch.setattr("tempfile._candidate_tempdir_list", lambda: ["/proc/epochal"])
+    all_found = found(home)
+    assert all_found["disk"].health is Health.wrong
+    assert "['/proc/epochal']" in all_found["disk"].says
+    assert "TMPDIR" in (all_found["disk"].fix or "")
+    assert {"files", "queue", "mirror"} <= set(all_found)
+
+
 def test_files_that_are_not_the_ones_of_the_record_are_said(home: Path) -> None:
     engine = db.connect(f"sqlite:///{home}/epochal.db")
     right = files_at((home / "right").as_uri())
