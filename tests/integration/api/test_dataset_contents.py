@@ -203,7 +203,7 @@ def test_a_wrong_number_of_images_names_its_field(api: Service) -> None:
         ("limit=501", "limit", "must be at most 500; it is '501'"),
         ("per_class=x", "per_class", "must be a whole number; it is 'x'"),
         ("per_class=101", "per_class", "must be at most 100; it is '101'"),
-        ("rows=3", "rows", "is not a field here"),
+        ("rows=3", "rows", "is not a parameter "),
         ("limit=3&limit=4", "limit", "is given twice"),
     ):
         (fault,) = is_problem(api.ask("GET", f"{at}?{query}"), 422)["errors"]

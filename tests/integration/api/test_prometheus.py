@@ -120,7 +120,7 @@ def test_it_scrapes_an_api_of_two_processes_draws_the_dashboard_and_fires(tmp_pa
 
 
 def test_dashboard_alerts_and_page_name_the_figures_that_exist() -> None:
-    source = (ROOT / "api" / "metrics.py").read_text()
+    source = (ROOT / "api" / "exposition.py").read_text()
     exist = set(re.findall(r'"(epochal_[a-z_]+)"', source)) | {
         f"epochal_disk_{what}_bytes" for what in ("size", "free")
     }

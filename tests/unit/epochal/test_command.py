@@ -13,6 +13,7 @@ import importlib, os, signal, sys
 imported, command = sys.argv[1:]
 module, _, function = command.partition(":")
 sys.argv[1:] = ["jobs", "--help"]
+signal.signal(signal.SIGINT, signal.default_int_handler)  # tests may run in the background, where it is ignored
 
 class CtrlC:
     def find_spec(self, name, path, target=None):
