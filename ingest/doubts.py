@@ -14,6 +14,7 @@ NEARLY = 0.5
 PLAIN_WORD = re.compile(r"[\w.<>*~?!%/$()+-][\w.<>*~?!%/$()+ -]{0,40}")
 """A word that a list of words, `a,b`, says as it is."""
 LETTERED_ID = re.compile(r"(?=.*\d)[A-Za-z0-9][A-Za-z0-9 /-]*", re.ASCII)
+"""An id with a digit, and perhaps letters: 1103F, B-12."""
 SPREADSHEET = re.compile(r"\d{1,2}-[A-Z][a-z]{2}|[A-Z][a-z]{2}-\d{2}|\d{4}-\d{2}-\d{2}( 00:00:00)?", re.ASCII)
 """How a spreadsheet writes what it took for a date: 9-May for 5-9, 1-Mar for the gene MARCH1."""
 

@@ -159,9 +159,8 @@ def _for_a_beginning(spec: JobSpec, shape: LearningCurve) -> Suggestion | None:
     if reaches_its_rate(spec) and updates(spec, len(shape.train)) >= LEAST_UPDATES:
         return None
     if has_small_rate(spec) and reaches_its_rate(spec):
-        deep = shape.is_flat and hidden_layers(spec.architecture) > 2
-        network = for_deep_networks(spec) if deep else None
-        return for_unlike_numbers(spec, shape) or network or faster(spec, epochs=more_epochs(spec))
+        hindered = for_unlike_numbers(spec, shape) or for_deep_networks(spec, shape)
+        return hindered or faster(spec, epochs=more_epochs(spec))
     return after_few_epochs(spec, shape) or longer(spec, shape)
 
 
@@ -174,7 +173,7 @@ def _for_network(spec: JobSpec, shape: LearningCurve) -> Suggestion:
     if not may_learn and (suggestion := _before_a_limit(spec, shape) or for_linear_model(spec)):
         return suggestion
     learnt, larger = shape.gain >= LEAST_GAIN, wider_architecture(spec)
-    if shape.is_flat and hidden_layers(spec.architecture) > 2 and (suggestion := for_deep_networks(spec)):
+    if (suggestion := for_deep_networks(spec, shape)) is not None:
         return suggestion
     hinders = learnt and highest_dropout(spec) > (HIGH_DROPOUT if larger is None else 0.0)
     no_dropout = {"dropout": 0.0} if hinders else {}

@@ -1,8 +1,8 @@
 """How claimed jobs ended: their files are published, and the record is written, once and only by the lease's holder.
 
 When the files cannot be stored, they wait in the trainer's folder and are stored again, for as long as the lease lasts
-and five minutes at most. Then the job goes back to the queue, uncharged, and goes on from its checkpoint later, perhaps
-on another machine: the machine is at fault, and not the job.
+and five minutes at most. If the disk is still full or broken then, or the file store is still away, the job goes back
+to the queue, uncharged, and continues from its checkpoint later, perhaps on another machine. Otherwise it fails.
 """
 
 import hashlib

@@ -15,6 +15,7 @@ from ..architectures import (
 )
 from ..dataset import Linear
 from ..job import JobSpec
+from ..learning_curve import LearningCurve
 from .learning_rate import and_better_rate, better_rate
 from .regularisation import HIGH_DROPOUT, highest_dropout, without_high_dropout
 from .suggestion import Suggestion, changed
@@ -67,8 +68,10 @@ def for_linear_model(spec: JobSpec) -> Suggestion | None:
     )
 
 
-def for_deep_networks(spec: JobSpec) -> Suggestion | None:
+def for_deep_networks(spec: JobSpec, shape: LearningCurve) -> Suggestion | None:
     """After a deep network that has learnt nothing; residual blocks and normalisation keep gradients from vanishing."""
+    if not shape.is_flat or hidden_layers(spec.architecture) <= 2:
+        return None
     dropout = without_high_dropout(spec)
     architecture = spec.architecture
     is_plain = isinstance(architecture, Mlp | Cnn) and architecture.normalization is Normalization.none

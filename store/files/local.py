@@ -24,7 +24,7 @@ class LocalFiles:
             raise BadFilesUrlError(
                 f"EPOCHAL_FILES_URL: {url} names a machine. A folder has three slashes: file:///folder."
             )
-        self.folder = _path(url)
+        self.folder = path_of(url)
 
     def check(self) -> None:
         """Raise `BadFilesUrlError` unless this user can write to the folder."""
@@ -120,10 +120,11 @@ class LocalFiles:
         return [uri for uri, at in written_at.items() if at <= before]
 
     def _at(self, path: str) -> Path:
-        return _path(path) if "://" in path else self.folder / path
+        return path_of(path) if "://" in path else self.folder / path
 
 
-def _path(url: str) -> Path:
+def path_of(url: str) -> Path:
+    """The path that a plain path or an address, `file:///...`, means here."""
     return Path(url2pathname(urlsplit(url).path)) if url.startswith("file:") else Path(url).absolute()
 
 

@@ -10,13 +10,12 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from spec.disk import reason
 
 from ..errors import StoreError
 from .errors import FilesUnavailableError, WrongFilesError, may_pass
+from .local import path_of
 from .protocol import Files
 
 MARK = "epochal-files-id"
@@ -55,7 +54,7 @@ def put_mark(files: Files, mark: str) -> None:
 def _is_at(folder: Path, address: str) -> bool:
     """Whether a folder has this address, or one that leads to it here, too, such as a link."""
     with suppress(OSError):
-        return address == folder.as_uri() or Path(url2pathname(urlsplit(address).path)).samefile(folder)
+        return address == folder.as_uri() or path_of(address).samefile(folder)
     return False
 
 
