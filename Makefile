@@ -33,9 +33,9 @@ demo: install  ## train digits and eight variations on this machine, and show th
 up: install  ## run everything in the foreground: API, page, MLflow, worker; Ctrl-C ends it
 	@$(BIN)/epochal up
 
-test: install  ## run the tests: unit, integration, acceptance, repo; what this machine cannot run is named at the end
+test: install  ## run the tests but those marked thorough; what is left out is named at the end
 	$(NPM) test
-	$(PYTEST)
+	$(PYTEST) --quick
 
 types: $(TYPES)  ## write the API's types for the page, from its own description
 
@@ -47,7 +47,9 @@ lint: install $(TYPES)  ## check style, types and which package imports which
 	$(NPM) run check
 	$(NPM) run lint
 
-sure: lint test  ## lint and test: what must pass before a change is in
+sure: lint  ## lint and run all tests, also the thorough ones: what must pass before a change is in
+	$(NPM) test
+	$(PYTEST)
 
 sure-all: lint  ## as sure, with every case on SQLite and on PostgreSQL: for a nightly run
 	$(PYTEST) --all-databases

@@ -23,6 +23,7 @@ LEFT_OUT = pytest.StashKey[dict[str, list[str]]]()
 def pytest_addoption(parser: pytest.Parser) -> None:
     usage = "run every case on both databases, not only those whose SQL or locks differ, and draw more examples"
     parser.addoption("--all-databases", action="store_true", help=usage)
+    parser.addoption("--quick", action="store_true", help="leave out the tests marked thorough, as make test does")
 
 
 @pytest.hookimpl(trylast=True)  # after -k and -m: what was not asked for is not left out
@@ -70,6 +71,8 @@ def _reason(item: pytest.Item) -> str | None:
             return reason
     if _is_repeated(item) and not item.config.getoption("--all-databases"):
         return "they run on one of two databases; on both with --all-databases (make sure-all)"
+    if item.config.getoption("--quick") and item.get_closest_marker("thorough"):
+        return "they are marked thorough; they run without --quick (make sure)"
     return None
 
 

@@ -4,6 +4,8 @@ import os
 import signal
 from typing import Any
 
+import pytest
+
 from epochal.client import Api
 from spec.views import JobView
 from tests.services import takes_at_most
@@ -46,6 +48,7 @@ def epochs_in_mlflow(stack: Embedded, run_id: str) -> list[int]:
     return sorted(int(metric["step"]) for metric in answer.get("metrics", []))
 
 
+@pytest.mark.thorough
 def test_a_running_job_that_is_cancelled_ends_within_five_seconds_also_in_mlflow(client: Api, stack: Embedded) -> None:
     mlflow_is_up(stack)
     job_id = client.submit(SLOW).id
@@ -94,6 +97,7 @@ def test_jobs_are_taken_while_the_broker_is_gone_and_run_when_it_is_back(client:
     assert stack.pid("broker") != broker
 
 
+@pytest.mark.thorough
 def test_training_goes_on_while_mlflow_hangs_and_the_curve_arrives_whole(client: Api, stack: Embedded) -> None:
     mlflow_is_up(stack)
     stack.slow_motion.begin()

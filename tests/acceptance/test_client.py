@@ -51,6 +51,7 @@ def run(code: str, names: dict[str, Any]) -> Any:
     return value
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("people")
 def test_the_notebook_teaches_what_it_says() -> None:
     notebook = json.loads(NOTEBOOK.read_text(encoding="utf-8"))
@@ -70,6 +71,7 @@ def test_the_notebook_teaches_what_it_says() -> None:
     assert names["logits"].argmax(dim=1).tolist() == [0, 1, 1, 0]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("page", ["docs/client.md", "README.md"])
 def test_the_examples_of_the_pages(people: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, page: str) -> None:
     (tmp_path / "examples").symlink_to(ROOT / "examples")
@@ -122,6 +124,7 @@ def test_a_frame_is_a_data_set_and_rows_to_predict(people: Client) -> None:
     assert refused.value.errors[0].path == "rows.0.city"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "spec",
     [

@@ -122,6 +122,7 @@ def test_helm_finds_nothing_to_complain_of() -> None:
         assert [one["error"] for one in found["messages"] if one["severity"] > 1] == []
 
 
+@pytest.mark.thorough
 def test_kubernetes_would_take_every_manifest(manifests: list[Manifest]) -> None:
     for manifest in manifests:
         if manifest["kind"] not in ELSEWHERE:

@@ -150,6 +150,7 @@ def test_onnx(stack: Embedded, trained: Trained) -> None:
     trained.agrees(*session.run(None, {name: cells.to_numpy()[:, None] for name, cells in feed.items()}))
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("tracked")
 def test_mlflow_loads_it(trained: Trained) -> None:
     model = load(f"runs:/{trained.run_id}/model")
@@ -168,6 +169,7 @@ def test_mlflow_registers_it(trained: Trained) -> None:
     trained.agrees(predicted.pop("prediction"), predicted.to_numpy() if len(predicted.columns) else None)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("trained", ["classification"], indirect=True)  # the server loads it as MLflow's client does
 def test_mlflow_serves_it(trained: Trained, tracked: str, tmp_path: Path) -> None:
     with served(f"runs:/{trained.run_id}/model", tracked, tmp_path / "log") as server:
@@ -183,6 +185,7 @@ def test_mlflow_serves_it(trained: Trained, tracked: str, tmp_path: Path) -> Non
         assert pd.DataFrame(answer.json()["predictions"]).shape[0] == ROWS
 
 
+@pytest.mark.thorough
 def test_the_lines_of_the_page(
     stack: Embedded, tracked: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -21,6 +21,7 @@ FILE, NEW = ROOT / "examples" / "diabetes.csv", ROOT / "examples" / "new-patient
 JOB = {"loss": "mse", "architecture": {"type": "mlp", "hidden": [16]}, "epochs": 30, "learning_rate": 0.01}
 
 
+@pytest.mark.thorough
 def test_the_three_commands_of_the_readme(stack: Embedded) -> None:
     uploaded = stack.epochal("datasets", "upload", str(FILE), "--target", "progression")
     assert uploaded.returncode == 0, uploaded.stderr

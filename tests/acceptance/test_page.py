@@ -92,6 +92,7 @@ def test_from_a_file_to_a_model(stack: Embedded, browser: Browser, tmp_path: Pat
         lose_the_connection(seen)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("width", "theme"), SCREENS)
 def test_from_images_to_a_prediction(stack: Embedded, browser: Browser, tmp_path: Path, width: int, theme: str) -> None:
     with stack.http() as http:

@@ -13,6 +13,7 @@ from .walking import SLOW_MS, look, signed_in
 pytestmark = pytest.mark.browser
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("client")  # which ends slow motion
 def test_a_network_is_seen_while_it_trains_and_a_lesson_is_run(stack: Embedded, browser: Browser) -> None:
     with signed_in(browser, stack) as seen:
@@ -66,6 +67,7 @@ def test_a_network_is_seen_while_it_trains_and_a_lesson_is_run(stack: Embedded, 
         look(seen)
 
 
+@pytest.mark.thorough
 def test_a_run_that_diverges_has_shown_what_it_had_to_and_the_lesson_goes_on(stack: Embedded, browser: Browser) -> None:
     with signed_in(browser, stack) as seen:
         seen.route("**/api/v1/lessons/step-size", _diverging)

@@ -27,6 +27,7 @@ def test_a_taken_port_is_named_with_a_way_out(tmp_path: Path) -> None:
     assert not embedded.processes()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGKILL])
 def test_no_child_outlives_the_stack(tmp_path: Path, kind: signal.Signals) -> None:
     embedded = Embedded(tmp_path)

@@ -4,6 +4,8 @@ import json
 import stat
 from urllib.parse import urlsplit
 
+import pytest
+
 from epochal.client import Api
 from spec.states import JobStatus
 from store.files import MARK
@@ -42,6 +44,7 @@ def test_clients_that_never_send_their_bodies_stop_no_stack(stack: Embedded) -> 
         assert slowest_answer(port, stack.endpoints.token, for_s=2.0) < 3.0 * PATIENCE  # 15 s and more without a limit
 
 
+@pytest.mark.thorough
 def test_the_doctor_finds_nothing_wrong_with_it(stack: Embedded) -> None:
     await_value(lambda: all(one.state == "running" for one in stack.home.services()), 120.0)
     ran = stack.epochal("doctor", "--json")

@@ -67,6 +67,7 @@ def test_a_job_goes_from_submit_to_a_finished_curve_on_the_command_line(stack: E
     assert {service["name"] for service in status["services"]} >= {"broker", "api", "worker-1", "mlflow", "tracking"}
 
 
+@pytest.mark.thorough
 def test_exit_codes_say_what_happened(stack: Embedded) -> None:
     bad = stack.epochal("submit", "--dataset", "digits", "--epochs", "0")
     assert bad.returncode == 2

@@ -134,6 +134,7 @@ def test_a_sweep_is_written_trained_understood_and_its_jobs_compared(
         expect_jobs_of_sweeps_when_asked(seen, do, "rates and widths")
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("client")  # which ends slow motion
 def test_a_sweep_is_extended_paused_resumed_and_replayed_while_its_view_follows(
     stack: Embedded, browser: Browser

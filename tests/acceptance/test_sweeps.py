@@ -33,6 +33,7 @@ def people(stack: Embedded, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]
     pyplot.close("all")
 
 
+@pytest.mark.thorough
 def test_the_lines_of_the_page(stack: Embedded, people: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     text = PAGE.read_text(encoding="utf-8")

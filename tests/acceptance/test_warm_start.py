@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pandas as pd
+import pytest
 
 from .embedded import Embedded, await_value
 
@@ -37,6 +38,7 @@ def trained(http: httpx.Client, dataset: str, **fields: Any) -> str:
     return path
 
 
+@pytest.mark.thorough
 def test_a_network_goes_on_with_another_file_of_its_columns(stack: Embedded) -> None:
     old = people(300, 1, ["Oslo", "Rome", "Lima"], gaps=True)
     new = people(200, 2, ["Rome", "Bonn", "Oslo"], gaps=False)[["city", "age", "ill"]]

@@ -6,6 +6,8 @@ from safetensors.numpy import load
 
 from epochal.client import Api
 
+pytestmark = pytest.mark.thorough
+
 SPEC = {
     "name": "worked-example",
     "dataset": {"x": [[0.05, 0.10]], "y": [[0.01, 0.99]]},

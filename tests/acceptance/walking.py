@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from epochal.cli.stack import sign_in_link
@@ -15,7 +16,7 @@ from .embedded import ROOT, Embedded
 AXE = (ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
 SLOW_MS = 240_000
 """Longest wait for a job on a busy machine."""
-SCREENS = [(1440, "light"), (375, "dark")]
+SCREENS = [(1440, "light"), pytest.param(375, "dark", marks=pytest.mark.thorough)]
 """A desk by day and a telephone at night: width in px, and theme."""
 
 

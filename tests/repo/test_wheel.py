@@ -5,7 +5,11 @@ import sys
 import zipfile
 from pathlib import Path
 
+import pytest
+
 from .pages import ROOT
+
+pytestmark = pytest.mark.thorough
 
 
 def test_the_wheel_holds_the_built_page_and_what_needs_no_build(tmp_path: Path) -> None:

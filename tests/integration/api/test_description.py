@@ -126,6 +126,7 @@ def test_the_page_gives_out_its_own_files_only(api: Service, name: str) -> None:
 SWEEP = {"base": {"dataset": "xor"}, "space": {"learning_rate": [0.1, 0.2]}, "method": "grid"}
 
 
+@pytest.mark.thorough
 def test_requests_of_the_described_kinds_get_answers_of_the_described_kinds(
     api: Service, pytestconfig: pytest.Config
 ) -> None:

@@ -15,7 +15,7 @@ from tests.services import own_postgres
 
 from .conftest import JOBS, XOR, Service, is_problem, service
 
-pytestmark = pytest.mark.disk
+pytestmark = [pytest.mark.disk, pytest.mark.thorough]
 
 RESERVE = 4 * MIB
 

@@ -65,6 +65,7 @@ def trained(api: Service, folder: Path, **fields: Any) -> str:
     return sweep_id
 
 
+@pytest.mark.thorough
 def test_the_models_of_a_sweep_answer_together(both: Service, tmp_path: Path) -> None:
     sweep_id = trained(both, tmp_path)
     found = shown(both, f"{SWEEPS}/{sweep_id}/ensemble")
@@ -129,6 +130,7 @@ class Counted(HeldOutRows):
         return super().read(spec)
 
 
+@pytest.mark.thorough
 def test_an_ensemble_that_many_ask_for_at_once_is_chosen_once(api: Service, tmp_path: Path) -> None:
     services, rows = api.app.extensions["epochal.services"], Counted(files_at(f"{api.home.as_uri()}/files"))
     ensembles = Ensembles(services[SweepResults], services[JobControl], services[LoadedModels], rows)
@@ -149,6 +151,7 @@ def test_a_sweep_without_an_ensemble_says_why(api: Service, tmp_path: Path) -> N
     is_problem(api.ask("POST", f"{SWEEPS}/{running}/predict", token=api.tokens.create(owner="eve")), 404)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("fields", "why"),
     [

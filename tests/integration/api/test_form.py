@@ -49,6 +49,7 @@ def listed(home: Path) -> list[str]:
         engine.dispose()
 
 
+@pytest.mark.thorough
 def test_an_upload_that_is_cut_off_leaves_nothing_and_is_sent_again(server: Running, tmp_path: Path) -> None:
     with half(server, 0.99) as line:
         eventually(lambda: bool(making(tmp_path)), within_s=10, what="the file arrives")
@@ -66,6 +67,7 @@ def test_an_upload_that_is_cut_off_leaves_nothing_and_is_sent_again(server: Runn
     assert making(tmp_path) == []
 
 
+@pytest.mark.thorough
 def test_an_api_that_is_killed_leaves_no_half_data_set(server: Running, tmp_path: Path) -> None:
     with half(server, 0.5):
         eventually(lambda: bool(making(tmp_path)), within_s=10, what="the file arrives")

@@ -13,6 +13,7 @@ from tests.services import PATIENCE
 from .conftest import NOBODY, service
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [

@@ -21,7 +21,7 @@ from .conftest import NOBODY
 from .seeing import address, signed_in, spec
 from .test_process import Running, running
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.thorough]
 
 MANY = 10_000
 SPACE = {

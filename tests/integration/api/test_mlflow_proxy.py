@@ -188,6 +188,7 @@ def test_slow_readers_of_a_large_artifact_stop_nobody(site: Site) -> None:
             line.close()
 
 
+@pytest.mark.thorough
 @pytest.mark.browser
 def test_a_person_who_signed_in_sees_the_run_and_renames_it(site: Site) -> None:
     with page() as seen:

@@ -163,6 +163,7 @@ def test_a_link_with_the_token_in_its_fragment_signs_in_and_leaves_the_address(a
         expect(tab.get_by_role("heading", name="Cluster")).to_be_visible()
 
 
+@pytest.mark.thorough
 def test_tabs_that_nobody_sees_leave_the_connections_of_the_browser_to_the_one_that_is_seen(
     api: Running, browser: Browser
 ) -> None:
@@ -194,6 +195,7 @@ def test_tabs_that_nobody_sees_leave_the_connections_of_the_browser_to_the_one_t
         train(api, 30)
 
 
+@pytest.mark.thorough
 def test_of_jobs_with_different_losses_none_is_the_best_by_its_loss(api: Running, browser: Browser) -> None:
     specs = [spec("one", seed=20260101), spec("two", seed=20260102), spec("other", seed=0, loss="focal")]
     api.store.submit(specs, owner="ann")
@@ -254,6 +256,7 @@ def test_a_job_that_ends_while_its_view_is_opened_is_shown_as_ended(api: Running
         expect(seen.get_by_text("succeeded", exact=True).first).to_be_visible()
 
 
+@pytest.mark.thorough
 def test_what_becomes_of_a_job_is_seen_by_whoever_looks_at_it_and_the_focus_stays_in_its_view(
     api: Running, browser: Browser
 ) -> None:
@@ -291,6 +294,7 @@ def _away(route: Route) -> None:
     route.fulfill(status=503, headers={"Retry-After": "1"}, json={"detail": "It is away for a moment."})
 
 
+@pytest.mark.thorough
 def test_compared_lines_are_smoothed_and_hidden_and_jobs_above_the_limit_are_not_silently_left_out(
     api: Running, browser: Browser
 ) -> None:
@@ -347,6 +351,7 @@ def test_a_pointer_that_meets_a_chart_as_it_changes_is_answered(api: Running, br
         expect(seen.get_by_role("img", name="validation loss by epoch: one line")).to_be_visible()
 
 
+@pytest.mark.thorough
 def test_the_list_of_jobs_is_saved_as_csv_and_chosen_jobs_are_deleted_after_a_question(
     api: Running, browser: Browser
 ) -> None:
@@ -605,6 +610,7 @@ def test_whoever_signs_in_after_somebody_else_begins_with_a_fresh_page(api: Runn
         expect(seen.get_by_role("button", name="Play", exact=True)).to_be_visible()  # it trains nothing
 
 
+@pytest.mark.thorough
 def test_a_sweep_from_a_finished_job_is_made_with_controls_or_as_text(api: Running, browser: Browser) -> None:
     api.store.submit([spec("whence", learning_rate=0.02, architecture={"type": "mlp", "hidden": [24]})], owner="ann")
     job = train(api, 30)
@@ -659,6 +665,7 @@ def test_a_sweep_from_a_finished_job_is_made_with_controls_or_as_text(api: Runni
         expect(seen.get_by_text("grid search")).to_be_visible()
 
 
+@pytest.mark.thorough
 def test_the_failed_jobs_of_a_sweep_are_retried_from_its_view(api: Running, browser: Browser) -> None:
     beside = service(api.log.parent)  # over the same record
     sweep_id = finished_with_lost_jobs(beside, base={**BASE, "priority": 10})
@@ -677,6 +684,7 @@ def test_the_failed_jobs_of_a_sweep_are_retried_from_its_view(api: Running, brow
     beside.engine.dispose()
 
 
+@pytest.mark.thorough
 def test_a_deleted_data_set_is_said_to_be_so_wherever_a_job_names_it(api: Running, browser: Browser) -> None:
     headers = {"Authorization": f"Bearer {api.token}"}
     with httpx.Client(base_url=f"{address(api)}/api/v1", headers=headers, trust_env=False, timeout=60) as http:
@@ -708,6 +716,7 @@ def test_a_deleted_data_set_is_said_to_be_so_wherever_a_job_names_it(api: Runnin
             expect(seen.get_by_role("heading", level=1)).to_have_text(said)
 
 
+@pytest.mark.thorough
 def test_an_upload_is_sent_once_and_a_folder_is_a_sentence(api: Running, browser: Browser) -> None:
     with signed_in(browser, api) as seen:
         seen.goto(f"{address(api)}/#/datasets")
@@ -788,6 +797,7 @@ def test_hostile_texts_are_shown_as_text(api: Running, browser: Browser) -> None
         assert seen.locator("img[src=x], svg[onload], [onmouseover], main script").count() == 0
 
 
+@pytest.mark.thorough
 def test_the_documents_show_every_operation_and_try_one(api: Running, browser: Browser) -> None:
     with page_of(browser) as seen:
         complaints: list[str] = []

@@ -131,6 +131,7 @@ def test_nobody_sees_the_pictures_of_another(api: Service) -> None:
         assert is_problem(api.ask("GET", one, token=other), 404)
 
 
+@pytest.mark.thorough
 def test_a_job_is_drawn_once_however_many_ask(api: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     job = api.store.get(succeeded(api), owner="ann")
     gallery = Gallery(api.store, files_at(f"{api.home.as_uri()}/files"), at_once=1)

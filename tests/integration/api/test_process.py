@@ -208,6 +208,7 @@ def test_a_chunk_that_is_none(untouched: Running) -> None:
     assert answer.status in (0, 400)
 
 
+@pytest.mark.thorough
 def test_a_slow_body_and_one_that_never_comes(untouched: Running) -> None:
     with untouched.connect() as slow, untouched.connect() as silent:
         started = time.monotonic()
@@ -278,6 +279,7 @@ def test_no_control_socket_and_a_clean_log(serving: Running) -> None:
     assert "control" not in serving.log.read_text().lower()
 
 
+@pytest.mark.thorough
 def test_a_job_is_taken_while_the_broker_is_frozen(tmp_path: Path) -> None:
     with services.own_broker() as broker, running(tmp_path, broker.url) as api:
         assert api.submit() == 201

@@ -88,6 +88,7 @@ def found(server: httpx.Client, query: str) -> list[tuple[dict[str, str], float]
     return [(one["metric"], float(one["value"][1])) for one in answer.json()["data"]["result"]]
 
 
+@pytest.mark.thorough
 @pytest.mark.prometheus
 def test_it_scrapes_an_api_of_two_processes_draws_the_dashboard_and_fires(tmp_path: Path) -> None:
     home, folder = tmp_path / "home", tmp_path / "prometheus"

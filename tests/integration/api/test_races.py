@@ -8,6 +8,8 @@ from tests.chaos.races import ENDS, counted, race
 
 from .conftest import Service, emptied
 
+pytestmark = pytest.mark.thorough
+
 
 def test_a_cancel_that_meets_an_end_leaves_one_end_that_both_see(
     on_postgresql: Service, pytestconfig: pytest.Config

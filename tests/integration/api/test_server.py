@@ -36,6 +36,7 @@ def submitted(server: Running) -> str:
     return str(json.loads(answer.body)["id"])
 
 
+@pytest.mark.thorough
 def test_a_connection_that_waits_between_requests_is_not_hung_up_on(server: Running) -> None:
     with server.connect() as line:
         for _ in range(3):
@@ -69,6 +70,7 @@ def first_line(line: socket) -> bytes:
     return text.split(b"\r\n")[0]
 
 
+@pytest.mark.thorough
 def test_streams_leave_threads_for_other_requests_and_free_their_own(server: Running) -> None:
     job_id = submitted(server)
     others = [server.tokens.create(owner=f"root-{number}", scopes=["admin"]) for number in range(KEPT // FEW)]
@@ -102,6 +104,7 @@ def test_a_stop_waits_for_no_stream(tmp_path: Path) -> None:
         assert server.process.wait(timeout=30) == 0
 
 
+@pytest.mark.thorough
 def test_the_api_loads_nothing_that_trains_and_no_client_of_a_server_that_is_not_there() -> None:
     heavy = ("torch", "mlflow", "sklearn", "numpy", "trainer", "worker", "tracking", "matplotlib", "httpx", "psycopg")
     program = f"import sys, api.app, api.server; print([name for name in {heavy} if name in sys.modules])"

@@ -54,6 +54,7 @@ def waits(server: Running, at_once_s: float) -> Iterator[float]:
             break
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("first", FIRST_BYTES.values(), ids=FIRST_BYTES)
 def test_two_hundred_slow_clients_without_a_token(server: Running, at_once_s: float, first: bytes) -> None:
     with attack(server.port, first):
@@ -67,6 +68,7 @@ def test_a_crowd_of_strangers_stops_nobody_who_was_let_in(server: Running, at_on
         assert min(waits(server, at_once_s)) < at_once_s
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("length", [100, 1_000_000])
 def test_two_hundred_slow_bodies_with_a_token(server: Running, at_once_s: float, length: int) -> None:
     with attack(server.port, server.head(f"Content-Length: {length}") + b"{"):

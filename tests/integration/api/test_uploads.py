@@ -340,6 +340,7 @@ def test_of_pieces_for_one_place_one_is_taken(both: Service) -> None:
     assert pieces(both.home) == []
 
 
+@pytest.mark.thorough
 @pytest.mark.both_databases
 def test_two_who_finish_at_once_get_the_same_data_set_or_an_error(both: Service) -> None:
     begin(both)
@@ -351,6 +352,7 @@ def test_two_who_finish_at_once_get_the_same_data_set_or_an_error(both: Service)
     assert finish(both).status_code == 200
 
 
+@pytest.mark.thorough
 def test_several_apis_on_one_record_take_turns(tmp_path: Path, postgres_url: str) -> None:
     content = FLOWERS + b"9.9,red,setosa\n"
     with ExitStack() as stack:
@@ -367,6 +369,7 @@ def test_several_apis_on_one_record_take_turns(tmp_path: Path, postgres_url: str
         apis[0].ask("DELETE", made.headers["Location"])
 
 
+@pytest.mark.thorough
 def test_a_bucket_does_as_a_folder_does(tmp_path: Path, bucket: str) -> None:
     made = service(tmp_path, EPOCHAL_FILES_URL=bucket)
     try:
@@ -448,6 +451,7 @@ def as_a_form(server: Running) -> tuple[int, str]:
     return answer.status, json.loads(answer.body)["id"]
 
 
+@pytest.mark.thorough
 def test_of_a_body_that_is_cut_off_what_came_is_kept(server: Running, large: Path) -> None:
     """Case 101: cut off at 99 %, nothing is a data set, and the rest is enough."""
     new = json.dumps({"sha256": hashlib.sha256(LARGE).hexdigest(), "size": len(LARGE), "file": "f.csv"}).encode()
@@ -473,6 +477,7 @@ def test_of_a_body_that_is_cut_off_what_came_is_kept(server: Running, large: Pat
     assert as_a_form(server) == (200, made.id)
 
 
+@pytest.mark.thorough
 def test_an_api_that_is_killed_costs_a_piece_and_the_client_goes_on(tmp_path: Path, large: Path) -> None:
     reported, found = list[int](), list[int]()
     killed = threading.Event()
@@ -499,6 +504,7 @@ def test_an_api_that_is_killed_costs_a_piece_and_the_client_goes_on(tmp_path: Pa
     assert pieces(tmp_path) == []
 
 
+@pytest.mark.thorough
 def test_the_command_goes_on_where_it_was_interrupted(server: Running, large: Path) -> None:
     def interrupt(sent: int, total: int) -> None:
         if sent > total // 2:

@@ -5,6 +5,8 @@ from benchmarks import claims
 from benchmarks.backlog import OWNERS, backlog
 from benchmarks.claims import SequentialScanError, explain
 
+pytestmark = pytest.mark.thorough
+
 
 def test_a_smoke_run_prints_a_row_for_everything_that_is_timed(
     postgres_url: str, capsys: pytest.CaptureFixture[str]

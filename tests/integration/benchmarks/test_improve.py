@@ -7,6 +7,8 @@ from spec.job import JobSpec
 
 from ...unit.arithmetic import as_a_trainer_process
 
+pytestmark = pytest.mark.thorough
+
 __all__ = ["as_a_trainer_process"]
 
 

@@ -2,6 +2,8 @@ import pytest
 
 from benchmarks import contestants, peers
 
+pytestmark = pytest.mark.thorough
+
 
 def test_a_smoke_run_lets_real_processes_compete(capsys: pytest.CaptureFixture[str]) -> None:
     peers.main(["--quick"])

@@ -31,6 +31,7 @@ def doctor(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]
     return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=120 * PATIENCE, check=False)
 
 
+@pytest.mark.thorough
 def test_a_user_learns_of_the_api_the_token_and_what_is_behind(api: Running, tmp_path: Path) -> None:
     url = f"http://127.0.0.1:{api.port}"
     said = doctor("--json", url=url, token=api.token, home=str(tmp_path))
@@ -45,6 +46,7 @@ def test_a_user_learns_of_the_api_the_token_and_what_is_behind(api: Running, tmp
     assert "EPOCHAL_MLFLOW_URL" in found["MLflow"]["fix"]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("settings", "said"),
     [

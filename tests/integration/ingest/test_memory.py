@@ -4,10 +4,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 from .test_main import run
 
 
+@pytest.mark.thorough
 def test_a_file_that_unpacks_to_more_than_the_memory_is_refused(tmp_path: Path) -> None:
     text = pa.array([f"{row}" + "a" * 60_000 for row in range(6_000)])
     columns = pa.table({"a": text, "y": np.arange(6_000)})

@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import psycopg
+import pytest
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
@@ -31,6 +32,7 @@ def test_files_come_back_before_the_api_starts_which_is_not_ready_without_their_
     assert sorted(steps, key=restored.index) == steps
 
 
+@pytest.mark.thorough
 def test_a_dump_comes_back_whole_and_leaves_nothing_of_a_newer_release(tmp_path: Path) -> None:
     dump = tmp_path / "epochal.dump"
     with own_postgres() as server:

@@ -94,6 +94,7 @@ def statements(store: Record, engine: Engine, count: int) -> list[int]:
     return [len(named), len(filtered)]
 
 
+@pytest.mark.thorough
 def test_many_jobs_take_as_many_statements_as_two(
     store: Record, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -44,6 +44,7 @@ def test_migrating_twice_is_migrating_once(sqlite_url: str) -> None:
     engine.dispose()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_services_that_start_together_migrate_once(kind: str, sqlite_url: str, postgres_url: str) -> None:
     server = fresh_database(postgres_url) if kind == "postgresql" else nullcontext(sqlite_url)

@@ -87,6 +87,7 @@ def test_the_schema_of_another_release_is_said(home: Path, revision: str, health
     assert ("workers" in said) == (health is Health.warning)  # an old schema may lack what would be read
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("locale", "health"), [("C", Health.warning), ("C.UTF-8", Health.ok)])
 def test_a_database_that_knows_ascii_letters_only_is_said(home: Path, locale: str, health: Health) -> None:
     with postgres_server() as server, fresh_database(server, locale=locale) as url:

@@ -138,6 +138,7 @@ def test_a_key_taken_by_another_body_at_the_same_moment_makes_one_job(store: Rec
     assert store.counts()[JobStatus.queued] == 1
 
 
+@pytest.mark.thorough
 def test_ten_thousand_jobs_are_submitted_all_or_none(store: Record, engine: Engine) -> None:
     wanted = seeded(10_000)
     made = store.submit(wanted, owner="ada").jobs

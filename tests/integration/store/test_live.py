@@ -47,6 +47,7 @@ def test_the_socket_of_a_broker_may_have_characters_that_mean_something_in_a_url
         server.end()
 
 
+@pytest.mark.thorough
 def test_without_a_broker_there_are_no_pictures_and_no_errors() -> None:
     for url in ("redis://127.0.0.1:1/0", "redis+socket:///nowhere/s?virtual_host=0", "amqp://127.0.0.1:1"):
         LivePictures(url).show("one", "lost")

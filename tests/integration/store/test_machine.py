@@ -447,7 +447,7 @@ def run(engines: tuple[Engine, Engine], chosen: settings) -> None:
     run_state_machine_as_test(cast("type[Machine]", made), settings=chosen)
 
 
-@pytest.mark.parametrize("database", ["postgres_url", "sqlite_url"])
+@pytest.mark.parametrize("database", ["postgres_url", pytest.param("sqlite_url", marks=pytest.mark.thorough)])
 def test_any_order_of_verbs_leaves_the_record_as_the_model(database: str, request: pytest.FixtureRequest) -> None:
     fewer = settings(
         max_examples=20 if request.config.getoption("--all-databases") else 10,

@@ -48,6 +48,7 @@ def lifecycles(service: Service) -> list[str]:
     return [run["info"]["lifecycle_stage"] for run in service.server.runs(service.project)]
 
 
+@pytest.mark.thorough
 def test_a_run_that_is_deleted_while_its_job_trains_is_restored(service: Service) -> None:
     claim, mirror = service.run(), service.mirror()
     service.beat(claim, 1, 2)
@@ -74,6 +75,7 @@ def test_an_experiment_that_is_deleted_is_restored_with_its_runs(service: Servic
     assert service.status_of(claim) == "FINISHED"
 
 
+@pytest.mark.thorough
 def test_what_is_deleted_for_good_is_made_anew_with_the_whole_curve(service: Service) -> None:
     mirror = service.mirror()
     ended, trains = service.run(), service.run(epochs=31)
@@ -98,6 +100,7 @@ def test_what_is_deleted_for_good_is_made_anew_with_the_whole_curve(service: Ser
     assert len(service.server.runs(service.project)) == 2
 
 
+@pytest.mark.thorough
 def test_what_mlflow_lost_is_made_anew_when_all_runs_are_sent_again(service: Service) -> None:
     mirror = service.mirror()
     lost, kept = service.run(), service.run(epochs=31)

@@ -10,6 +10,8 @@ from trainer.plots import pictures
 
 from .conftest import Service, copied, curve
 
+pytestmark = pytest.mark.thorough
+
 MANY = 4
 
 

@@ -14,6 +14,8 @@ from .conftest import Service, copied, curve
 from .servers import MlflowServer
 from .test_deleted import delete, purge
 
+pytestmark = pytest.mark.thorough
+
 
 @pytest.fixture
 def own(tmp_path: Path) -> Iterator[Service]:

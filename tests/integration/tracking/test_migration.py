@@ -72,6 +72,7 @@ def test_it_is_migrated_once_and_a_copy_stays(database: Path) -> None:
     assert migrate(url) is None
 
 
+@pytest.mark.thorough
 def test_one_that_was_stopped_half_way_begins_again(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     [(earlier,)] = asked(database, SCHEMA)
     with monkeypatch.context() as patched:
@@ -90,6 +91,7 @@ def test_one_that_was_stopped_half_way_begins_again(database: Path, monkeypatch:
     assert {one.name for one in database.parent.glob("*.db")} == {database.name, copy.name}
 
 
+@pytest.mark.thorough
 def test_one_of_a_newer_mlflow_stays_as_it_is_and_is_named(database: Path) -> None:
     with closing(sqlite3.connect(database)) as changed:
         changed.execute("UPDATE alembic_version SET version_num = 'from2030'")

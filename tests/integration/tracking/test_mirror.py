@@ -74,6 +74,7 @@ def test_a_finished_job_has_its_picture_its_spec_and_its_model(service: Service)
     assert hashlib.sha256(model).hexdigest() == artifact.sha256
 
 
+@pytest.mark.thorough
 def test_no_job_waits_for_its_files_until_the_pictures_of_another_are_drawn(service: Service) -> None:
     service.submit(6)
     claims = service.claim(6)
@@ -351,6 +352,7 @@ def test_a_name_with_odd_characters_is_only_a_name(service: Service) -> None:
     assert service.server.artifact(service.run_of(claim), "curves.png")
 
 
+@pytest.mark.thorough
 def test_two_mirrors_at_once_make_one_run_per_job(service: Service) -> None:
     service.submit(6)
     claims = service.claim(6)

@@ -10,6 +10,8 @@ from tests.browser import SLOW_MS, launched, page_of
 from .conftest import PAGE, Service, copied, curve
 from .test_sweeps import Asked
 
+pytestmark = pytest.mark.thorough
+
 SIDE = "workflowType=machine_learning"
 PATIENCE_MS = float(SLOW_MS)
 

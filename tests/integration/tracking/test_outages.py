@@ -43,6 +43,7 @@ def arrived(service: Service, claim: Claim) -> int:
     return len(service.epochs_of(claim)) if service.job(claim.job_id).mlflow_run_id else 0
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "word", ["runs/create", "runs/log-batch", "runs/log-inputs", "runs/update", "mlflow-artifacts"]
 )
@@ -106,6 +107,7 @@ def test_a_proxy_without_a_server_is_one_warning_and_no_job_waits_afterwards(
     assert len([entry for entry in caplog.records if entry.levelno >= logging.WARNING]) == 1
 
 
+@pytest.mark.thorough
 def test_of_many_jobs_that_a_broken_server_refuses_the_log_names_a_few(
     service: Service, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -150,6 +152,7 @@ def test_a_run_that_mlflow_makes_late_is_deleted(service: Service, monkeypatch: 
     assert (len(runs), active) == (2, [service.run_of(claim)])
 
 
+@pytest.mark.thorough
 def test_a_server_that_freezes_while_points_arrive_has_them_all_afterwards(
     service: Service, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -186,6 +189,7 @@ def test_a_server_that_freezes_while_points_arrive_has_them_all_afterwards(
     assert told[0].startswith("Curves wait"), told
 
 
+@pytest.mark.thorough
 def test_a_server_that_is_killed_and_comes_back_has_all_at_once(
     service: Service, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -69,6 +69,7 @@ def test_nobody_finds_the_assistant_that_runs_commands(mlflow_server: MlflowServ
     assert httpx.put(url, json={"providers": {}}, timeout=60.0).status_code == httpx.codes.NOT_FOUND
 
 
+@pytest.mark.thorough
 def test_it_ends_on_sigterm_though_a_client_stays_and_has_everything_when_it_is_back(
     mlflow_server: MlflowServer,
 ) -> None:
@@ -87,6 +88,7 @@ def test_it_ends_on_sigterm_though_a_client_stays_and_has_everything_when_it_is_
     assert found["experiment_id"] == made["experiment_id"]
 
 
+@pytest.mark.thorough
 def test_a_port_that_is_taken_is_an_end_and_not_a_wait(mlflow_server: MlflowServer, tmp_path: Path) -> None:
     command = [
         sys.executable,

@@ -167,6 +167,7 @@ def test_of_a_large_sweep_only_the_best_have_files(service: Service, monkeypatch
     assert sorted(map(len, files))[:-1] == [0] * 8
 
 
+@pytest.mark.thorough
 def test_a_sweep_that_is_extended_has_another_best(service: Service) -> None:
     space = {"learning_rate": {"uniform": [0.001, 0.1]}}
     asked, mirror = Asked(service, space=space, method="random", trials=2), service.mirror()
@@ -188,6 +189,7 @@ def test_a_sweep_that_is_extended_has_another_best(service: Service) -> None:
     assert metrics_of(parent)["trials"] == trials
 
 
+@pytest.mark.thorough
 def test_a_sweep_whose_failed_jobs_are_retried_has_them_and_the_best_of_all(service: Service) -> None:
     asked, mirror = Asked(service, space={"learning_rate": [0.01, 0.02, 0.03]}), service.mirror()
     asked.propose()
@@ -249,6 +251,7 @@ def test_sweeps_whose_files_are_refused_hold_up_neither_other_sweeps_nor_their_o
     assert parents == {tags_of(run).get("mlflow.parentRunId") for run in service.server.runs(service.project)} - {None}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("word", ["runs/create", "runs/log-batch", "runs/update", "mlflow-artifacts"])
 def test_a_mirror_that_dies_while_it_makes_a_parent_leaves_no_second(service: Service, word: str) -> None:
     wire = Proxy(service.server.port)
@@ -267,6 +270,7 @@ def test_a_mirror_that_dies_while_it_makes_a_parent_leaves_no_second(service: Se
     assert len(service.server.runs(service.project)) == 3
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("dying", ["first", "second"])
 def test_of_two_mirrors_that_make_a_parent_one_that_dies_leaves_no_second(
     service: Service, monkeypatch: pytest.MonkeyPatch, dying: str
@@ -297,6 +301,7 @@ def test_of_two_mirrors_that_make_a_parent_one_that_dies_leaves_no_second(
     assert (parent["info"]["run_id"], len(children)) == (asked.record.run_id, 2)
 
 
+@pytest.mark.thorough
 def test_a_parent_that_is_deleted_is_restored_and_one_that_is_gone_is_made_anew(service: Service) -> None:
     asked, mirror = Asked(service, space={"learning_rate": [0.03, 0.01, 0.02]}), service.mirror()
     asked.propose()

@@ -43,6 +43,7 @@ def test_a_large_file_is_read_and_sent_in_pieces(service: Service, monkeypatch: 
     assert max(sizes) == PIECE
 
 
+@pytest.mark.thorough
 def test_an_upload_that_is_never_answered_holds_up_no_other_job(
     service: Service, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -93,6 +94,7 @@ def test_a_picture_that_cannot_be_made_sends_no_file_again(service: Service, mon
     assert mirror._failures.add(claim.job_id).in_a_row == len(drawn) + 1  # it waits longer each time
 
 
+@pytest.mark.thorough
 def test_an_mlflow_that_takes_no_files_has_the_rest(service: Service, caplog: pytest.LogCaptureFixture) -> None:
     elsewhere: Any = {"name": service.project, "artifact_location": "s3://bucket/somewhere"}
     service.server.post("experiments/create", elsewhere)

@@ -6,7 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.services import PATIENCE
+
+pytestmark = pytest.mark.thorough
 
 ROOT = Path(__file__).parents[3]
 PACKAGES = ("spec", "model", "trainer")

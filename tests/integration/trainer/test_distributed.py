@@ -12,6 +12,8 @@ import torch
 from tests.services import PATIENCE
 from tests.unit.trainer.recording import job, train
 
+pytestmark = pytest.mark.thorough
+
 SPEC: dict[str, Any] = {
     "dataset": "digits",
     "architecture": {"type": "mlp", "hidden": [32]},

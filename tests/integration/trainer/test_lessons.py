@@ -12,6 +12,8 @@ from trainer.callbacks import RecordingCallbacks
 from trainer.fit import fit
 from trainer.member import Entry
 
+pytestmark = pytest.mark.thorough
+
 
 @pytest.mark.parametrize(("name", "file"), [pytest.param(*one, id=one[0]) for one in lessons_in()])
 def test_a_lesson_shows_what_it_claims(name: str, file: Path) -> None:

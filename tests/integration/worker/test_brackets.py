@@ -79,7 +79,12 @@ def best_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], int]:
 
 @pytest.mark.parametrize(
     ("halving", "epoch", "to_the_end"),
-    [("successive", 1, 1), ("successive", 4, 0), ("population", 1, 4), ("population", 4, 4)],
+    [
+        ("successive", 1, 1),
+        pytest.param("successive", 4, 0, marks=pytest.mark.thorough),
+        pytest.param("population", 1, 4, marks=pytest.mark.thorough),
+        pytest.param("population", 4, 4, marks=pytest.mark.thorough),
+    ],
 )
 def test_only_the_job_that_crashes_its_trainer_fails(
     halving: str, epoch: int, to_the_end: int, best_of: Callable[[str], int], tmp_path: Path
@@ -100,6 +105,7 @@ def test_only_the_job_that_crashes_its_trainer_fails(
     assert crashing.crashes <= 7
 
 
+@pytest.mark.thorough
 def test_brackets_that_crash_together_train_one_after_the_other_as_if_they_had_been_alone(tmp_path: Path) -> None:
     calm, struck = Bench(tmp_path / "calm"), Bench(tmp_path / "struck")
     wanted = submitted(calm, "successive", trials=6, generation=2)

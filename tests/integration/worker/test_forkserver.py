@@ -141,6 +141,7 @@ def test_a_trainer_outlives_the_fork_server_and_the_next_is_forked_by_another(tr
     eventually(lambda: not trainer.alive(), 5.0, "it can be killed")
 
 
+@pytest.mark.thorough
 def test_a_trainer_that_cannot_be_forked_is_spawned(trainer: TrainerProcess) -> None:
     folder = Path(util.get_temp_dir())
     away = folder.rename(folder.with_suffix(".away"))  # as one that cleans /tmp would
@@ -168,6 +169,7 @@ except TrainerDied:
     assert "trainers cannot be forked: no torch" in ran.stderr
 
 
+@pytest.mark.thorough
 def test_the_fork_server_ends_with_its_worker_and_leaves_no_file(tmp_path: Path) -> None:
     script = """
 import os, signal, sys
@@ -186,6 +188,7 @@ os.kill(os.getpid(), signal.SIGKILL)
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.thorough
 def test_a_process_that_ends_by_itself_ends_its_trainers(tmp_path: Path) -> None:
     script = """
 import os
@@ -198,6 +201,7 @@ print(process.stdout.readline())  # it is ready
     assert "pid" in run(script, FOLDER=str(tmp_path / "models")).stdout
 
 
+@pytest.mark.thorough
 def test_what_is_imported_starts_no_thread_and_no_cuda_and_leaves_training_nothing_to_import() -> None:
     script = """
 import os, sys

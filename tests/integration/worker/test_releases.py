@@ -21,6 +21,8 @@ from tests.services import eventually, fresh_database, trainers
 
 from .site import STRUCK, Site
 
+pytestmark = pytest.mark.thorough
+
 REPOSITORY = Path(__file__).parents[3]
 ROOMS = ("spec", "store", "worker", "trainer", "model", "ingest", "migrations")
 MIGRATION = '''

@@ -136,6 +136,7 @@ def test_a_killed_trainers_job_goes_on_and_ends_as_if_nothing_had_happened(warm:
     eventually(lambda: files(warm) == [], 20.0, "no checkpoint is left")
 
 
+@pytest.mark.thorough
 def test_a_job_whose_checkpoints_are_all_broken_starts_over_and_its_history_says_so(warm: Site) -> None:
     worker = warm.worker()
     warm.slow_motion.begin()
@@ -156,6 +157,7 @@ def test_a_job_whose_checkpoints_are_all_broken_starts_over_and_its_history_says
     assert warm.store.curve(job_id)["epoch"] == list(range(1, 151))
 
 
+@pytest.mark.thorough
 def test_a_frozen_trainer_is_killed_and_its_job_goes_on(site: Site) -> None:
     worker = site.start_worker(checkpoint_s=OFTEN_S, stall_s=15.0)
     site.slow_motion.begin()

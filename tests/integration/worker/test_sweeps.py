@@ -17,6 +17,8 @@ from tests.services import PATIENCE, eventually
 
 from .site import LOOK_S, Site
 
+pytestmark = pytest.mark.thorough
+
 CHECKPOINT_S = 0.3
 
 HYPERBAND: dict[str, Any] = {

@@ -36,6 +36,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, redis_url: str) -> Iterator[S
     site.close()
 
 
+@pytest.mark.thorough
 def test_a_group_that_loses_a_process_is_replaced_and_the_job_finishes(site: Site) -> None:
     worker = site.worker("cpu+cpu")
     site.slow_motion.begin()

@@ -1,5 +1,6 @@
 """A real worker of one slot, on which the owners of jobs take turns."""
 
+import pytest
 from sqlalchemy import select
 
 from spec.job import JobSpec
@@ -10,6 +11,8 @@ from store.tables import Job
 from tests.services import PATIENCE
 
 from .site import LONG, QUICK, STRUCK, Site
+
+pytestmark = pytest.mark.thorough
 
 MANY = 200
 """Jobs of hours that one owner has queued, each a pack of its own and of a higher priority than those of others."""

@@ -17,6 +17,7 @@ def model_of(site: Site, job_id: str) -> str:
     return uri
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_worker_goes_on_where_another_job_ended(site: Site) -> None:
     site.start_worker()

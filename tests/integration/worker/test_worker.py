@@ -139,6 +139,7 @@ def test_sigterm_gives_the_job_back_and_leaves_nothing(warm: Site) -> None:
     warm.store.request_cancel(job_id, owner="ada", actor="ada")
 
 
+@pytest.mark.thorough
 def test_a_worker_that_leaves_when_idle_trains_first_however_slowly_its_trainer_starts(shared_site: Site) -> None:
     site = shared_site
     site.stop_workers()
@@ -148,6 +149,7 @@ def test_a_worker_that_leaves_when_idle_trains_first_however_slowly_its_trainer_
     assert (site.job(job_id).status, site.job(job_id).attempt) == (JobStatus.succeeded, 1)
 
 
+@pytest.mark.thorough
 def test_jobs_queued_before_the_worker_came_need_no_bell(shared_site: Site) -> None:
     site = shared_site
     site.stop_workers()
@@ -163,6 +165,7 @@ def test_jobs_queued_before_the_worker_came_need_no_bell(shared_site: Site) -> N
     assert all(site.store.curve(job.id)["epoch"] == [1, 2, 3, 4, 5] for job in jobs)
 
 
+@pytest.mark.thorough
 def test_a_machine_that_shuts_down_tells_every_process_and_the_job_is_saved(warm: Site) -> None:
     """So does systemd; and a stack then tells its worker again."""
     worker = warm.worker()

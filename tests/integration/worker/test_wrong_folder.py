@@ -1,11 +1,15 @@
 """A worker on a machine whose shared folder is not mounted, as a real process."""
 
+import pytest
+
 from spec.states import JobStatus
 from store.mark import MarkStore
 from store.workers import WorkerStore
 from tests.services import eventually
 
 from .site import QUICK, Site
+
+pytestmark = pytest.mark.thorough
 
 
 def test_a_worker_without_the_shared_folder_claims_nothing_and_trains_once_it_is_mounted(site: Site) -> None:

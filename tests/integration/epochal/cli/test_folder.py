@@ -12,6 +12,7 @@ from epochal.slurm.pilots import script
 OWN = "an own file was imported"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("command", "says"),
     [

@@ -20,6 +20,7 @@ def tokens(epochal: Commands, monkeypatch: pytest.MonkeyPatch) -> TokenStore:
     return epochal.service.tokens
 
 
+@pytest.mark.thorough
 def test_a_token_of_ones_own_is_made_by_the_service(
     epochal: Commands, tokens: TokenStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

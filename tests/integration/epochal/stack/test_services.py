@@ -10,6 +10,7 @@ from epochal.stack.process import Service
 from epochal.stack.services import migration
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "made", [lambda home: as_service(home, workers=1, environ={}, outlives=True), lambda home: migration(home, {})]
 )
