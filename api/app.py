@@ -19,6 +19,7 @@ from store.changes import ChangeStore
 from store.control import JobControl
 from store.datasets import DatasetStore
 from store.db import connect
+from store.disk_space import DiskSpace
 from store.doorbell import Doorbell
 from store.failpoints import Failpoints
 from store.figures import read_figures
@@ -30,7 +31,6 @@ from store.posting import Poster
 from store.projects import ProjectStore
 from store.queue import Queue
 from store.quota_use import QuotaUseStore
-from store.space import DiskSpace
 from store.sweep_results import SweepResults
 from store.sweeps import SweepStore
 from store.tokens import TokenStore

@@ -22,8 +22,8 @@ from spec.schema import Task
 from spec.validation_errors import sentences
 from store.access import Asker
 from store.datasets import DatasetRecord, DatasetStore, folder, table_path
+from store.disk_space import DiskSpace
 from store.files import Files
-from store.space import DiskSpace
 from store.uploads import UploadStore
 
 from .errors import BadFieldsError, TooLargeError

@@ -16,9 +16,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from spec import VERSION
+from store.disk_space import DiskSpace
 from store.errors import StoreUnavailableError
 from store.figures import Figures
-from store.space import DiskSpace
 
 from .openapi import documented
 from .services import service

@@ -10,9 +10,9 @@ from flask import Blueprint, Response
 
 from spec.views import Health
 from store.control import JobControl
+from store.disk_space import DiskSpace
 from store.errors import DiskFullError, StoreUnavailableError
 from store.files import BadFilesUrlError, Files, WrongFilesError
-from store.space import DiskSpace
 
 from .openapi import documented
 from .parsing import json_response

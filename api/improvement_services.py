@@ -16,10 +16,10 @@ from spec.states import FINISHED, FailureReason, JobStatus, SweepState
 from spec.sweep import SweepSpec
 from spec.validation_errors import sentences
 from spec.verdict import Verdict
+from store.disk_space import DiskSpace
 from store.errors import IllegalTransitionError
 from store.jobs import JobStore
 from store.records import JobRecord
-from store.space import DiskSpace
 from store.sweep_records import SweepRecord
 from store.sweep_results import SweepResults
 from store.sweeps import SweepStore

@@ -13,13 +13,13 @@ from spec.views import JobView, ListedJob
 from store.access import Asker
 from store.control import JobControl
 from store.device_requests import device_request
+from store.disk_space import DiskSpace
 from store.doorbell import Doorbell
 from store.errors import DiskFullError, JobNotFoundError, StoreUnavailableError
 from store.failpoints import Failpoints
 from store.files import Files
 from store.queue import Place, Queue
 from store.records import ArtifactRecord, Idempotency, JobRecord, Submitted
-from store.space import DiskSpace
 
 from .answers import job_view, listed_job
 from .errors import NotFoundError

@@ -10,10 +10,10 @@ from spec.sweep import SweepSpec
 from spec.sweep_views import SweepProgress, SweepSummary, SweepView, TrialDetail, TrialView
 from spec.validation_errors import sentences
 from store.access import Asker
+from store.disk_space import DiskSpace
 from store.doorbell import Doorbell
 from store.jobs import JobStore
 from store.records import Idempotency, JobFilter
-from store.space import DiskSpace
 from store.sweep_records import SweepRecord, TrialRecord
 from store.sweep_results import SweepResults
 from store.sweeps import SweepStore

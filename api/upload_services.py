@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from store.disk_space import DiskSpace
 from store.errors import DiskFullError, UploadNotFoundError, UploadOffsetError
 from store.files import Files
-from store.space import DiskSpace
 from store.uploads import UploadRecord, UploadStore
 
 from .body import CUT_OFF, MIB

@@ -18,6 +18,7 @@ from spec.states import SweepState
 
 from .db import connect, demand_writable, now, reading
 from .device_requests import KINDS
+from .disk_space import DiskSpace
 from .doorbell import transport_options
 from .errors import DiskFullError, ReadOnlyError, ScratchError, StoreError, in_full
 from .figures import read_figures
@@ -25,7 +26,6 @@ from .files import BadFilesUrlError, Files, MarkedFiles, WrongFilesError, files_
 from .mark import MarkStore
 from .queue import Queue
 from .schema import schema_of
-from .space import DiskSpace
 from .tables import Sweep
 from .workers import WorkerRecord, WorkerStore
 

@@ -25,6 +25,7 @@ from store import db
 from store.artifacts import ArtifactStore
 from store.checkpoints import CheckpointStore
 from store.claims import ClaimStore
+from store.disk_space import DiskSpace
 from store.doorbell import Doorbell
 from store.errors import StoreError
 from store.failpoints import Failpoints
@@ -36,7 +37,6 @@ from store.mark import MarkStore
 from store.notifications import NotificationStore
 from store.service import kept_up
 from store.signals import heard
-from store.space import DiskSpace
 from store.trouble import Trouble
 from store.uploads import UploadStore
 from store.workers import WorkerRecord, WorkerStore

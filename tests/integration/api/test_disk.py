@@ -7,9 +7,9 @@ import pytest
 
 from spec.states import JobStatus, StopReason
 from spec.views import Curve
+from store.disk_space import DiskSpace
 from store.errors import DiskFullError
 from store.records import Progress, Success
-from store.space import DiskSpace
 from tests.disks import MIB, SmallDisk, small_disk
 from tests.services import own_postgres
 

@@ -11,11 +11,11 @@ from api.exposition import KEPT_S, METHODS, Exposition
 from spec.states import FailureReason
 from spec.views import Change, Curve
 from store import db
+from store.disk_space import DiskSpace
 from store.figures import Figures as RecordFigures
 from store.figures import read_figures
 from store.files import files_at
 from store.records import Progress
-from store.space import DiskSpace
 from store.tables import Job
 from store.tally import FOLDED_FROM, LEASE_LOST, count_lost_leases, fold, totals
 from store.tokens import METRICS_READ

@@ -253,7 +253,7 @@ def test_an_upload_that_would_eat_the_reserve_is_refused_and_leaves_nothing(
     size = len(FLOWERS)
 
     def free(more: int) -> None:
-        monkeypatch.setattr("store.space._free_bytes", lambda folder: reserve + more)
+        monkeypatch.setattr("store.disk_space._free_bytes", lambda folder: reserve + more)
 
     free(2 * size - 1)
     detail = is_problem(begin(api), 507)["detail"]

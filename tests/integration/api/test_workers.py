@@ -10,11 +10,11 @@ from api.models import LoadedModels
 from api.warm_starts import WarmStarts
 from store import db
 from store.datasets import DatasetStore
+from store.disk_space import DiskSpace
 from store.doorbell import Doorbell
 from store.failpoints import Failpoints
 from store.files import files_at
 from store.queue import Queue
-from store.space import DiskSpace
 from store.sweep_results import SweepResults
 from store.sweeps import SweepStore
 from store.workers import WorkerRecord, WorkerStore
