@@ -103,9 +103,10 @@ def _key(job_id: str) -> str:
 
 def _client(broker_url: str) -> "redis.Redis | None":
     """A client of the broker, whose URL is written as Celery reads it; None for another kind of broker."""
-    timeouts: Any = {"socket_timeout": TIMEOUT_S, "socket_connect_timeout": TIMEOUT_S}
+    # No second try: at a socket, redis-py would make three, and a worker would wait for seconds.
+    options: Any = {"socket_timeout": TIMEOUT_S, "socket_connect_timeout": TIMEOUT_S, "retry": None}
     if broker_url.startswith("redis+socket://"):
         parts = urlsplit(broker_url)
         database = parse_qs(parts.query).get("virtual_host", ["0"])[0]
-        return redis.Redis(unix_socket_path=unquote(parts.path), db=int(database.strip("/") or 0), **timeouts)
-    return redis.Redis.from_url(broker_url, **timeouts) if broker_url.startswith(("redis://", "rediss://")) else None
+        return redis.Redis(unix_socket_path=unquote(parts.path), db=int(database.strip("/") or 0), **options)
+    return redis.Redis.from_url(broker_url, **options) if broker_url.startswith(("redis://", "rediss://")) else None
