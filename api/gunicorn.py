@@ -9,7 +9,7 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.workers.base import Worker
 
 from spec.settings import BadSettingsError, Settings
-from store.files import BadFilesUrlError, FilesUnavailableError, files_at
+from store.files import BadFilesUrlError, FilesUnavailableError, files_at, scratch_folder
 
 SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 """Where `api/exposition.py` finds what all processes counted."""
@@ -38,7 +38,10 @@ def on_starting(_: Arbiter) -> None:
         pass  # the application says so, and works without files
     except (BadSettingsError, BadFilesUrlError) as error:
         raise SystemExit(str(error)) from error
-    os.environ[SHARED_FOLDER] = tempfile.mkdtemp(prefix="epochal-metrics-")
+    try:
+        os.environ[SHARED_FOLDER] = tempfile.mkdtemp(prefix="epochal-metrics-", dir=scratch_folder())
+    except OSError as error:
+        raise SystemExit(str(error)) from error
 
 
 def post_fork(_: Arbiter, __: Worker) -> None:

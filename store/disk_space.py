@@ -17,8 +17,8 @@ from sqlalchemy import Engine, text
 from spec.disk import reason
 
 from .db import reading
-from .errors import DiskFullError, NoSpaceError, ScratchError
-from .files import Files
+from .errors import DiskFullError, NoSpaceError
+from .files import Files, ScratchError
 
 MIB = 2**20
 

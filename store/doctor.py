@@ -1,17 +1,14 @@
 """What is wrong with the record, the broker and the file store, as seen from this machine."""
 
 import socket
-import tempfile
 import time
 import uuid
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from kombu.connection import Connection as BrokerConnection
 from sqlalchemy import Engine, func, literal, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from spec.disk import reason
 from spec.findings import CLOCKS_S, Finding, Health, clock_differs, ok, warning, wrong
 from spec.settings import Settings
 from spec.states import SweepState
@@ -20,9 +17,17 @@ from .db import connect, demand_writable, now, reading
 from .device_requests import KINDS
 from .disk_space import DiskSpace
 from .doorbell import transport_options
-from .errors import DiskFullError, ReadOnlyError, ScratchError, StoreError, in_full
+from .errors import DiskFullError, ReadOnlyError, StoreError, in_full
 from .figures import read_figures
-from .files import BadFilesUrlError, Files, MarkedFiles, WrongFilesError, files_at
+from .files import (
+    BadFilesUrlError,
+    Files,
+    MarkedFiles,
+    ScratchError,
+    WrongFilesError,
+    files_at,
+    scratch_folder,
+)
 from .mark import MarkStore
 from .queue import Queue
 from .schema import schema_of
@@ -141,16 +146,11 @@ def _files(files: Files) -> Iterator[Finding]:
 
 
 def _disks(engine: Engine, files: Files, reserve_mib: int) -> Iterator[Finding]:
-    scratch: list[Path] = []
+    space = DiskSpace(engine, files, reserve_mib)
     try:
-        scratch.append(Path(tempfile.gettempdir()))
-    except FileNotFoundError as error:
-        fix = "Free space on that disk, or let TMPDIR name a folder that this user may write to."
-        yield wrong("disk", f"No temporary file can be written: {reason(error)}.", fix)
-    space = DiskSpace(engine, files, reserve_mib, *scratch)
-    try:
-        space.check()
-        space.demand_scratch()
+        beside = DiskSpace(engine, files, reserve_mib, scratch_folder())
+        beside.check()
+        beside.demand_scratch()
     except ScratchError as error:
         yield wrong("disk", str(error), "Then start the worker again.")
     except DiskFullError as error:

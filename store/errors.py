@@ -163,9 +163,5 @@ class DiskFullError(StoreUnavailableError):
     """The disk of the record or of the file store is full; it may have space later."""
 
 
-class ScratchError(StoreError):
-    """Nothing can be written to the folder that a worker's trainers write to first."""
-
-
 def _state(state: str) -> str:
     return f"has {state}" if state in ("succeeded", "failed", "finished") else f"is {state}"

@@ -2,11 +2,10 @@
 
 import hashlib
 import os
-import tempfile
 import uuid
 from pathlib import Path
 
-from store.files import Files
+from store.files import Files, scratch_folder
 
 
 class ChangedFileError(OSError):
@@ -21,7 +20,7 @@ class FileCache:
 
     def __init__(self, files: Files, name: str, *, kept: int, folder: Path | None = None) -> None:
         self._files, self._kept = files, kept
-        self._folder = folder or Path(tempfile.gettempdir()) / f"epochal-{name}-{os.getuid()}"
+        self._folder = folder or scratch_folder() / f"epochal-{name}-{os.getuid()}"
 
     def path(self, stored: str, sha256: str) -> Path:
         """A local file with what is stored under a path or an address.

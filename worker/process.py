@@ -10,13 +10,11 @@ import logging
 import os
 import signal
 import socket
-import tempfile
 import threading
 import time
 import uuid
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 
 from celery import Celery
 
@@ -29,7 +27,7 @@ from store.disk_space import DiskSpace
 from store.doorbell import Doorbell
 from store.errors import StoreError
 from store.failpoints import Failpoints
-from store.files import BadFilesUrlError, FilesUnavailableError, MarkedFiles, files_at
+from store.files import BadFilesUrlError, FilesUnavailableError, MarkedFiles, ScratchError, files_at, scratch_folder
 from store.leases import LeaseStore
 from store.limits import Limits
 from store.live import LivePictures
@@ -79,11 +77,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = Settings.read()
         slots_of = devices(options.devices or settings.devices, this_machine())
         logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+        scratch_folder()
         files_at(settings.files_url).check()
+    except (BadSettingsError, BadDevicesError, BadFilesUrlError, ScratchError) as error:
+        parser.error(str(error))
     except FilesUnavailableError as error:
         log.warning("%s Until then no job can train.", error)
-    except (BadSettingsError, BadDevicesError, BadFilesUrlError) as error:
-        parser.error(str(error))
     logging.getLogger("celery").setLevel(logging.WARNING)  # its two lines a bell would hide what happens to jobs
     logging.getLogger("celery.worker.consumer.consumer").addFilter(OnceAMinute())
     return Worker(settings, slots_of, leave_when_idle_s=options.leave_when_idle).run()
@@ -104,7 +103,7 @@ class Worker:
         doorbell = Doorbell(settings.broker_url)
         self._reaper = Reaper(store, NotificationStore(engine), doorbell.ring, lease_s=settings.lease_s)
         self._files = files = MarkedFiles(files_at(settings.files_url), MarkStore(engine).known)
-        self._space = DiskSpace(engine, files, settings.disk_reserve_mib, Path(tempfile.gettempdir()))
+        self._space = DiskSpace(engine, files, settings.disk_reserve_mib, scratch_folder())
         self._sweeper = Sweeper(
             CheckpointStore(engine), artifacts, UploadStore(engine), files, upload_kept_s=settings.upload_kept_s
         )

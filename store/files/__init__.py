@@ -1,9 +1,10 @@
 """Where models, checkpoints and data sets lie: a folder, or a bucket that speaks S3."""
 
 from .addresses import part, pieces, without_part
-from .errors import BadFilesUrlError, FilesUnavailableError, WrongFilesError, may_pass
+from .errors import BadFilesUrlError, FilesUnavailableError, ScratchError, WrongFilesError, may_pass
 from .marked import MARK, MarkedFiles, mark_and_address_in, mark_in, put_mark
 from .protocol import Files
+from .scratch import scratch_folder
 
 __all__ = [
     "MARK",
@@ -11,6 +12,7 @@ __all__ = [
     "Files",
     "FilesUnavailableError",
     "MarkedFiles",
+    "ScratchError",
     "WrongFilesError",
     "files_at",
     "mark_and_address_in",
@@ -19,6 +21,7 @@ __all__ = [
     "part",
     "pieces",
     "put_mark",
+    "scratch_folder",
     "without_part",
 ]
 

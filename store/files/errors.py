@@ -15,6 +15,10 @@ class WrongFilesError(FilesUnavailableError):
     """What is there is not the file store of the record: it may be mounted later."""
 
 
+class ScratchError(FilesUnavailableError):
+    """No temporary file can be written on this machine: where files are before the file store takes them."""
+
+
 def may_pass(error: OSError) -> bool:
     """Whether the same may work later: the disk is full or fails, or the file store is away."""
     return may_recover(error) or isinstance(error, FilesUnavailableError)

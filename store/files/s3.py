@@ -6,7 +6,6 @@ AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_ENDPOINT_URL_S3, AWS_REGION.
 
 import io
 import os
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
@@ -24,6 +23,7 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, 
 from .addresses import split
 from .errors import BadFilesUrlError, FilesUnavailableError
 from .protocol import without_old_files
+from .scratch import scratch_folder
 
 MIB = 2**20
 TRIES = 4
@@ -118,8 +118,8 @@ class S3Files:
         return to
 
     def staging_folder(self) -> Path:
-        """This user's folder in TMPDIR."""
-        staging = Path(tempfile.gettempdir()) / f"epochal-making-{os.getuid()}"
+        """This user's folder in TMPDIR. Raises `ScratchError`."""
+        staging = scratch_folder() / f"epochal-making-{os.getuid()}"
         staging.mkdir(mode=0o700, exist_ok=True)
         return without_old_files(staging)
 

@@ -127,7 +127,7 @@ def test_no_place_for_temporary_files_hides_no_other_finding(home: Path, monkeyp
     all_found = found(home)
     assert all_found["disk"].health is Health.wrong
     assert "['/proc/epochal']" in all_found["disk"].says
-    assert "TMPDIR" in (all_found["disk"].fix or "")
+    assert "TMPDIR" in all_found["disk"].says
     assert {"files", "queue", "mirror"} <= set(all_found)
 
 
