@@ -8,7 +8,7 @@ much as any other. For numbers it is the explained share of the variance, R².
 import math
 from collections.abc import Sequence
 from functools import cached_property
-from itertools import pairwise
+from itertools import chain, pairwise
 from statistics import fmean, median
 
 from .curve.accuracy import LEAST_SKILL, Accuracy
@@ -50,6 +50,8 @@ TIMES_THE_LOSS = 2.0
 """Validation loss is far above training loss if it is more than so many times that."""
 WIDE = 10.0
 """Variances of the targets of training and validation rows that differ more than so many times come from outliers."""
+TOO_SURE = 0.6
+"""Answers are too sure if the loss tells of less than this share of the skill that accuracy tells of."""
 VANISHED = 0.01
 """Of a learning rate of which less than this share is left, little is learnt any more."""
 LEAST_PATIENCE = 3
@@ -174,6 +176,17 @@ class LearningCurve(Points):
     def is_learnt(self) -> bool:
         """Whether almost all there is to learn was learnt at the best epoch, and holds for validation rows."""
         return self.val_skill is not None and min(self.val_skill, self.gain) > LEARNT
+
+    @property
+    def is_too_sure(self) -> bool:
+        """Whether the validation loss of classes is large for their accuracy: wrong answers have large scores.
+
+        Not with label smoothing, whose loss does not end at 0.
+        """
+        accuracy = self.accuracy.validation
+        if accuracy is None or self.spec.label_smoothing:
+            return False
+        return self.gain < TOO_SURE * self.accuracy.above_chance(accuracy)
 
     @property
     def wanders(self) -> bool:
@@ -341,14 +354,19 @@ class LearningCurve(Points):
 
     @property
     def patience(self) -> int | None:
-        """The least patience with which early stopping has the same best epoch, and ends with less loss and gap."""
+        """The least patience with which early stopping has the same best epoch, and ends with less loss and gap.
+
+        It is at least PATIENCE where the curve is long enough: of less, the verdict on the next job would say that it
+        was ended too soon.
+        """
         bests = [0]
         for epoch, loss in enumerate(self.monitored):
             if loss < self.monitored[bests[-1]]:
                 bests.append(epoch)
         least = max((after - before for before, after in pairwise(bests)), default=1)
         gaps = [validation - train for validation, train in zip(self.monitored, self.train, strict=True)]
-        for end in range(self.best + max(least, LEAST_PATIENCE), len(gaps) - 1):
+        waits = [range(max(least, enough), len(gaps) - 1 - self.best) for enough in (PATIENCE, LEAST_PATIENCE)]
+        for end in (self.best + wait for wait in chain(*waits)):
             if _late(self.monitored[: end + 1]) < self.late and _late(gaps[: end + 1]) < _late(gaps):
                 return end - self.best
         return None

@@ -88,16 +88,21 @@ def against_overfitting(spec: JobSpec, shape: LearningCurve, *, cut_short: bool 
     spec has them. Where validation loss only stays far above training loss, it is more epochs while it falls, and then
     weight decay.
     """
+    grows = not shape.rises and (shape.still_falls or shape.improves)
+    unfinished = (TOO_EARLY if cut_short else longer(spec, shape)) if grows else None
     if shape.is_guess:
         return (
             for_targets(spec)
             or for_unscaled_numbers(spec)
             or for_unlike_numbers(spec, shape)
+            or unfinished
             or no_relation(spec, shape)
         )
+    if (calmer := against_sureness(spec, shape)) is not None:
+        return calmer
     patience = shape.patience
-    if not shape.rises and not cut_short and (shape.still_falls or shape.improves):
-        return longer(spec, shape)
+    if unfinished is not None and not cut_short:
+        return unfinished
     if not shape.rises and spec.optimizer.type == "adam" and spec.weight_decay < DECAY:
         return Suggestion(
             f"Try weight_decay {DECAY:g}. {other_remedies(spec)} may help, too.", changed(spec, weight_decay=DECAY)
@@ -124,6 +129,14 @@ def against_overfitting(spec: JobSpec, shape: LearningCurve, *, cut_short: bool 
         "validation loss itself.",
         changed(spec, patience=patience, **more),
     )
+
+
+def against_sureness(spec: JobSpec, shape: LearningCurve) -> Suggestion | None:
+    """After large steps that left a loss which is large for the accuracy: early stopping would keep that loss."""
+    if not shape.is_too_sure or not has_large_rate(spec):
+        return None
+    reason = "The learning rate is large, and the network is too sure of answers that are wrong."
+    return slower(spec, reason, smaller_rate(spec))
 
 
 def against_undoing(spec: JobSpec) -> Suggestion:

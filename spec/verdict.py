@@ -26,6 +26,7 @@ from .suggestions import (
     against_divergence,
     against_instability,
     against_overfitting,
+    against_sureness,
     against_underfitting,
     against_undoing,
 )
@@ -107,9 +108,20 @@ def judge(
     if _fits_poorly(shape):
         suggestion = TOO_EARLY if cut_short else against_underfitting(spec, shape)
         return _verdict(VerdictKind.underfit, _poor(shape), suggestion, shape)
-    goes_on = not cut_short and (shape.still_falls or shape.is_one_epoch or shape.improves)
-    found = against_undoing(spec) if shape.is_undone else longer(spec, shape) if goes_on else NOTHING
-    return _verdict(VerdictKind.good, _fine(shape), for_constants(spec) or found, shape)
+    return _verdict(VerdictKind.good, _fine(shape), _after_good(spec, shape, cut_short=cut_short), shape)
+
+
+def _after_good(spec: JobSpec, shape: LearningCurve, *, cut_short: bool) -> Suggestion:
+    """What to try after a good curve."""
+    if (constants := for_constants(spec)) is not None:
+        return constants
+    if shape.is_undone:
+        return against_undoing(spec)
+    if cut_short:
+        return NOTHING
+    if (calmer := against_sureness(spec, shape)) is not None:
+        return calmer
+    return longer(spec, shape) if shape.still_falls or shape.is_one_epoch or shape.improves else NOTHING
 
 
 def _verdict(kind: VerdictKind, shown: str, suggestion: Suggestion, shape: LearningCurve | None) -> Verdict:

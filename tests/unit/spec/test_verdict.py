@@ -101,10 +101,13 @@ def test_targets_of_which_nothing_can_be_learnt_are_named() -> None:
 
 
 def test_numbers_of_training_rows_alone_are_memorised() -> None:
-    verdict = regression([1.0, 0.7, 0.5], -0.04)
+    verdict = regression([1.0, 0.7, 0.5, 0.5], -0.04)
     assert verdict.kind is VerdictKind.overfit
     assert "explains 50.0 % of the variance of training rows, and nothing (R² -0.04) of that of" in verdict.sentence
     assert verdict.suggestion is None
+    falling = regression([1.0, 0.7, 0.5], -0.04, val=[9.0, 3.0, 1.04], epochs=10)
+    assert (falling.kind, changed(falling)["epochs"]) == (VerdictKind.overfit, 30)
+    assert "no relation" not in falling.sentence
 
 
 def test_of_other_losses_than_mse_no_share_of_the_variance_is_said() -> None:
@@ -258,6 +261,27 @@ def test_patience_is_longer_than_the_longest_wait_before_the_best_epoch() -> Non
     val: Numbers = [1.0, 0.5, 0.6, 0.6, 0.6, 0.6, 0.4, 0.5, 0.5, 0.5, 0.6, 0.6, 0.6, 0.7, 0.8]
     train: Numbers = [1.0 - 0.06 * epoch for epoch in range(15)]
     assert changed(verdict_of(train, val))["patience"] == 5
+
+
+def test_patience_is_ten_where_the_curve_is_long_enough() -> None:
+    """Of less, the verdict on the job that stopped early would be that it was ended too soon."""
+    train: Numbers = [1.0 - 0.03 * epoch for epoch in range(30)]
+    val: Numbers = [1.0, 0.6, *(0.5 + 0.02 * epoch for epoch in range(28))]
+    verdict = verdict_of(train, val, accuracies=(0.8, 0.8))
+    assert (verdict.kind, changed(verdict)["patience"]) == (VerdictKind.overfit, 10)
+    stopped = verdict_of(train[:13], val[:13], accuracies=(0.8, 0.8), patience=10)
+    assert "Early stopping ended" not in stopped.sentence
+
+
+@pytest.mark.parametrize(("end", "kind"), [(3.0, VerdictKind.good), (9.0, VerdictKind.overfit)])
+def test_a_loss_that_is_large_for_the_accuracy_is_the_large_rates_fault(end: float, kind: VerdictKind) -> None:
+    train: Numbers = [1.3, *(0.5 - 0.04 * epoch for epoch in range(9))]
+    val: Numbers = [3.5, 3.0, *(3.0 + (end - 3.0) * epoch / 7 for epoch in range(8))]
+    for rate, blamed in ((1.0, True), (0.01, False)):
+        verdict = verdict_of(train, val, accuracies=(0.97, 0.93), learning_rate=rate)
+        assert verdict.kind is kind
+        assert ("too sure of answers that are wrong" in verdict.sentence) == blamed
+    assert changed(verdict_of(train, val, accuracies=(0.97, 0.93), learning_rate=1.0))["learning_rate"] == 0.03
 
 
 def test_a_job_that_stopped_early_is_judged_by_its_best_epoch() -> None:
