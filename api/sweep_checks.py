@@ -132,7 +132,7 @@ def _reasons(spec: SweepSpec, refusals: "Sequence[Refusal]") -> list[FieldError]
             values = found.setdefault((_of_sweep(spec, one.configuration, fault.path), rule), [])
             if value and value not in values:
                 values.append(value)
-    reasons = [FieldError(path=path, message=rule + _values(values)) for (path, rule), values in found.items()]
+    reasons = [FieldError(path=path, message=_such_as(rule, values)) for (path, rule), values in found.items()]
     return reasons[:REASONS]
 
 
@@ -143,6 +143,12 @@ def _said(spec: SweepSpec, configuration: Configuration, fault: FieldError) -> s
     if kind is None or not fault.message.endswith(f"did you mean {fault.path}?"):
         return fault.message
     return f"is no field of {first} {kind}: choose another {first} in base, or let {first} vary too"
+
+
+def _such_as(rule: str, values: Sequence[str]) -> str:
+    """The rule with the wrong values; of values that must be lists, with the first as a list."""
+    example = f", such as [{values[0]}]" if rule == "must be a list" and values else ""
+    return rule + example + _values(values)
 
 
 def _values(values: Sequence[str]) -> str:

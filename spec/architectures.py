@@ -115,6 +115,8 @@ class Cnn(Frozen):
         return 1 + (side + 2 * self.padding - self.kernel) // self.stride
 
 
+ARCHITECTURES = (Perceptron, Mlp, ResMlp, Cnn)
+
 _Architectures = Annotated[Perceptron | Mlp | ResMlp | Cnn, Field(discriminator="type")]
 Architecture = Annotated[
     _Architectures,

@@ -55,13 +55,13 @@ def _set(body: dict[str, Any], base: JobSpec, path: list[str], value: Any) -> No
         at[name] = dict(own) if isinstance(own := at.get(name), dict) else {}
         at = at[name]
     at[rest[-1]] = value
-    kind = _KIND_OF.get((first, value)) if rest == ["type"] and isinstance(value, str) else None
+    kind = KIND_OF.get((first, value)) if rest == ["type"] and isinstance(value, str) else None
     if kind is not None:  # what the other kind does not have goes
         inner = {name: own for name, own in inner.items() if name in kind.model_fields}
     body[first] = inner
 
 
-_KIND_OF: Mapping[tuple[str, Any], type[Named]] = {
+KIND_OF: Mapping[tuple[str, Any], type[Named]] = {
     (field, kind.name()): kind
     for field, kinds in (("optimizer", OPTIMIZERS), ("loss", LOSSES), ("schedule", SCHEDULES))
     for kind in kinds

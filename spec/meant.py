@@ -51,13 +51,21 @@ OTHERS: Mapping[str, str] = {
     "name": "title job_name experiment_name run_name",
     "tags": "labels",
     # fields of a sweep
-    "trials": "n_trials num_trials num_samples max_trials n_iter run_cap",
-    "space": "parameters params param_space search_space param_distributions param_grid",
-    "halving": "pruner early_terminate stopper",
-    "objective": "metric goal",
+    "base": "job spec config base_config template trial_template fixed defaults",
+    "trials": "n_trials num_trials num_samples max_trials max_trial_count max_evals n_iter n_calls run_cap count "
+    "budget timeout time_budget time_budget_s",
+    "seeds": "repeats repetitions replicates n_seeds num_seeds n_repeats executions_per_trial",
+    "method": "sampler search_alg search_algorithm strategy algorithm tuner suggester",
+    "space": "parameters params param_space search_space search grid param_distributions param_grid hyperparameters "
+    "hyperparams hparams",
+    "halving": "pruner early_terminate early_stopping stopper scheduler trial_scheduler",
+    "objective": "metric goal direction directions mode maximize minimize",
+    "when": "condition conditions depends_on requires parent",
+    "seconds": "time time_s timeout minutes hours max_time time_budget",
+    "log_uniform": "log",
     "factor": "eta reduction_factor",
     "min_epochs": "grace_period min_resource min_iter",
-    "parallel": "n_jobs max_concurrent max_concurrent_trials parallel_trials",
+    "parallel": "n_jobs max_concurrent max_concurrent_trials parallel_trials parallel_trial_count",
     # values
     "binary_cross_entropy": "bce bce_with_logits bce_with_logits_loss bce_loss binary_crossentropy log_loss",
     "cross_entropy": "ce nll nll_loss cross_entropy_loss categorical_crossentropy sparse_categorical_crossentropy",

@@ -6,8 +6,9 @@ from functools import cached_property
 from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
+from pydantic_core import PydanticCustomError
 
-from .base import Count, Frozen, Real, fault
+from .base import Count, Frozen, Real, as_written, fault
 from .configuration import value_at
 from .job import MOST_SEED, JobSpec
 
@@ -201,12 +202,13 @@ def _place(place: float) -> float:
     return min(max(place, 0.0), math.nextafter(1.0, 0.0))
 
 
-_KINDS: Mapping[str, type[Parameter]] = {
-    "choice": Choice,
-    "uniform": Uniform,
-    "log_uniform": LogUniform,
-    "integers": Integers,
-}
+PARAMETERS = (Choice, Uniform, LogUniform, Integers)
+
+_KINDS: Mapping[str, type[Parameter]] = dict(
+    zip(("choice", "uniform", "log_uniform", "integers"), PARAMETERS, strict=True)
+)
+_LISTS = ("values", "choices", "options", "categorical", "grid_search")
+_ENDS = (("min", "max"), ("low", "high"), ("min_value", "max_value"), ("lower", "upper"))
 
 
 def _kind(value: Any) -> str | None:
@@ -215,8 +217,40 @@ def _kind(value: Any) -> str | None:
 
 
 def _by_list(value: Any) -> Any:
-    """A list of values is a choice."""
-    return {"choice": value} if isinstance(value, list | tuple) else value
+    """A list of values is a choice. Raises an error for what is no parameter."""
+    if isinstance(value, list | tuple):
+        return {"choice": value}
+    if _kind(value) is None:
+        raise PydanticCustomError("parameter", "{allowed}", {"allowed": _ALLOWED + _meant(value)})
+    return value
+
+
+def _meant(value: Any) -> str:
+    """The parameter that others write like this, as the end of a sentence; empty when it is like none."""
+    if not isinstance(value, Mapping):
+        return "" if isinstance(value, str) else "; a field with one value belongs in base"
+    if "value" in value:
+        return "; a field with one value belongs in base"
+    listed = next((value[name] for name in _LISTS if isinstance(value.get(name), list)), None)
+    if listed is not None:
+        return f"; did you mean {as_written(listed)}?"
+    words = " ".join(str(word) for item in value.items() for word in item).lower()
+    pairs = [one for one in value.values() if isinstance(one, list) and len(one) == 2]
+    ends = next(([value[least], value[most]] for least, most in _ENDS if {least, most} <= value.keys()), None)
+    if (ends is None and not pairs) or "normal" in words:
+        return ""
+    limits, step = ends or pairs[0], value.get("step", value.get("q"))
+    whole = all(isinstance(limit, int) for limit in [*limits, step or 1]) and "float" not in words
+    kind = "integers" if whole else "log_uniform" if "log" in words else "uniform"
+    more = (
+        {"log": True} if whole and "log" in words else {} if step is None or kind == "log_uniform" else {"step": step}
+    )
+    return f"; did you mean {as_written({kind: limits, **more})}?"
+
+
+_ALLOWED = (
+    "must be a list of values, or one of {choice: [...]}, {uniform: [a, b]}, {log_uniform: [a, b]}, {integers: [a, b]}"
+)
 
 
 AnyParameter = Annotated[
@@ -225,12 +259,7 @@ AnyParameter = Annotated[
         | Annotated[Uniform, Tag("uniform")]
         | Annotated[LogUniform, Tag("log_uniform")]
         | Annotated[Integers, Tag("integers")],
-        Discriminator(
-            _kind,
-            custom_error_type="parameter",
-            custom_error_message="must be a list of values, or one of {choice: [...]}, {uniform: [a, b]}, "
-            "{log_uniform: [a, b]}, {integers: [a, b]}",
-        ),
+        Discriminator(_kind),
     ],
     BeforeValidator(_by_list),
 ]

@@ -16,8 +16,9 @@ from pydantic import (
     model_validator,
 )
 
-from .base import Count, Frozen, Real, fault
-from .configuration import LABELS, Configuration, body_with, inner_value, value_at, with_fields
+from .architectures import ARCHITECTURES
+from .base import Count, Frozen, Real, as_written, fault
+from .configuration import KIND_OF, LABELS, Configuration, body_with, inner_value, value_at, with_fields
 from .dataset import Inline
 from .halvings import HALVINGS, AnyHalving, Hyperband, NoHalving, Population, Successive
 from .job import CHANGEABLE, MOST_SEED, SPEC_VERSION, JobSpec
@@ -25,7 +26,7 @@ from .labels import Name
 from .meant import did_you_mean, meant
 from .monitors import Monitor
 from .newer import NewerReleaseError
-from .space import MOST_CHOICES, AnyParameter, Integers, Parameter, Uniform
+from .space import MOST_CHOICES, AnyParameter, Integers, LogUniform, Parameter, Uniform
 from .validation_errors import sentences
 
 RULES_VERSION = 7
@@ -86,6 +87,12 @@ SET_BY_SWEEP: Mapping[str, str] = {"seed": "seeds", "fold": "folds", "folds": "f
 
 LISTED = frozenset({"grid", "given"})
 """Methods that list all configurations there are, and end."""
+
+_KINDS: Mapping[tuple[str, str], type[Frozen]] = {
+    **KIND_OF,
+    **{("architecture", kind().type): kind for kind in ARCHITECTURES},
+}
+"""The kinds of the fields that are an object with a `type`, by field and type."""
 
 KEYED = ("class_weight", "tags")
 """Fields of a job that are objects with keys of their own, which may be digits."""
@@ -213,6 +220,8 @@ class SweepSpec(Frozen):
                 _check_whole(f"space.{name}", name)
                 _check_trains(name)
                 _check_step(name, parameter)
+                self._check_kinds(name, parameter)
+                self._check_whole_numbers(name, parameter)
                 self._check_values(name, parameter)
                 self._check_conditions(name, parameter)
             if self.method == "grid" and parameter.values is None:
@@ -303,6 +312,41 @@ class SweepSpec(Frozen):
                     message = sentences(error, {name: value})[0].message
                     raise fault(f"space.{name}", message) from error
 
+    def _check_kinds(self, name: str, parameter: Parameter) -> None:
+        """Refuse a setting that only some of the optimizers, networks ... of the space have: the others had no jobs."""
+        first, *rest = name.split(".")
+        varied = self.space.get(first) or self.space.get(f"{first}.type")
+        if rest in ([], ["type"]) or varied is None or parameter.when:
+            return
+        types = [value.get("type") if isinstance(value, Mapping) else value for value in varied.values or ()]
+        kinds = {name: kind for name in types if isinstance(name, str) and (kind := _KINDS.get((first, name)))}
+        having = [name for name, kind in kinds.items() if rest[0] in kind.model_fields]
+        lacking = [name for name in kinds if name not in having]
+        if having and lacking:
+            wanted = as_written(having if len(having) > 1 else having[0])
+            raise fault(
+                f"space.{name}",
+                f"is no field of {first} {lacking[0]}: give it a condition, when: {{{first}.type: {wanted}}}",
+            )
+
+    def _check_whole_numbers(self, name: str, parameter: Parameter) -> None:
+        """Refuse fractions of a field that takes whole numbers."""
+        if not isinstance(parameter, Uniform | LogUniform):
+            return
+        value = parameter.values[0] if parameter.values else parameter.at(0.6180339887)
+        try:
+            with_fields(self.base, {name: value})
+        except ValidationError as error:
+            if not any(
+                one["type"] in ("int_type", "int_from_float") and one["input"] == value for one in error.errors()
+            ):
+                return
+            least, most = parameter.log_uniform if isinstance(parameter, LogUniform) else parameter.uniform
+            step = f", step: {parameter.step:g}" if isinstance(parameter, Uniform) and parameter.step else ""
+            more = ", log: true" if isinstance(parameter, LogUniform) else step
+            wanted = f"{{integers: [{least:g}, {most:g}]{more}}}"
+            raise fault(f"space.{name}", f"takes whole numbers: write {wanted}") from error
+
     def _check_conditions(self, name: str, parameter: Parameter) -> None:
         """Refuse a condition that holds in no combination: the parameter would never be there."""
         for path, allowed in parameter.conditions.items():
@@ -338,6 +382,8 @@ class SweepSpec(Frozen):
 
     def _check_first_rung(self) -> None:
         """Refuse a first rung that is not before the last epoch: nothing would be stopped, or copied, ever."""
+        if self.base.epochs == 1 and not isinstance(self.halving, NoHalving):
+            raise fault("base.epochs", "must be at least 2 with halving, which compares configurations between epochs")
         match self.halving:
             case Successive(min_epochs=first) | Hyperband(min_epochs=first) if first > 1:
                 field = "min_epochs"

@@ -18,6 +18,7 @@ from .halvings import HALVINGS
 from .job import JobSpec
 from .labels import CLEAN, PROJECT, SHARED_BY, TAG_KEY
 from .meant import did_you_mean, meant
+from .space import PARAMETERS
 from .webhooks import ADDRESS
 
 SHOWN = 50
@@ -187,11 +188,22 @@ def _other_field(loc: Sequence[int | str], title: str) -> str:
     """The field that may have been meant, and where it stands when it is one of the job and not of this part of it."""
     name = str(loc[-1])
     part = next((step for step in loc[:-1] if step in JobSpec.model_fields), None)
-    ours = _fields_of_sweep() if title == "SweepSpec" and loc[0] != "base" else _fields()
-    found = name if part and name in JobSpec.model_fields else meant(name, ours - {name}, cutoff=0.75)
+    if title == "SweepSpec" and loc[0] != "base":
+        return _other_field_of_sweep(loc, name)
+    found = name if part and name in JobSpec.model_fields else meant(name, _fields() - {name}, cutoff=0.75)
     if not found:
         return ""
     return f"; did you mean {found}" + (f", beside {part}?" if part and found in JobSpec.model_fields else "?")
+
+
+def _other_field_of_sweep(loc: Sequence[int | str], name: str) -> str:
+    """The field of this part of a sweep that may have been meant, or the one of its base."""
+    found = meant(name, _fields_of_sweep(str(loc[0]) if len(loc) > 1 else "") - {name}, cutoff=0.75)
+    if found is None and len(loc) == 1:
+        of_job = name if name in JobSpec.model_fields else meant(name, _fields(), cutoff=0.75)
+        found = of_job and f"base.{of_job}"
+    known = " The direction of a metric is known." if found == "objective" else ""
+    return f"; did you mean {found}?{known}" if found else ""
 
 
 @cache
@@ -208,11 +220,12 @@ def _nullable() -> frozenset[str]:
 
 
 @cache
-def _fields_of_sweep() -> frozenset[str]:
-    """Names of the fields of a sweep and of its halving."""
-    from .sweep import SweepSpec  # which says its own faults with this module
+def _fields_of_sweep(part: str) -> frozenset[str]:
+    """Names of the fields of a part of a sweep, such as its space; of the sweep itself where `part` is empty."""
+    from .sweep import Budget, SweepSpec  # which says its own faults with this module
 
-    return frozenset(name for model in (SweepSpec, *HALVINGS) for name in model.model_fields)
+    models = {"halving": HALVINGS, "space": PARAMETERS, "trials": (Budget,)}.get(part, (SweepSpec,))
+    return frozenset(name for model in models for name in model.model_fields)
 
 
 def _names(schema: Mapping[str, Any]) -> Iterator[str]:

@@ -162,6 +162,11 @@ def test_a_check_says_what_a_sweep_would_be(api: Service, method: str) -> None:
     [
         ({"architecture.hidden": [[4], [0], [-3]]}, "space.architecture.hidden", "must be at least 1; it is 0, -3"),
         (
+            {"architecture.hidden": [[4], 8, 16]},
+            "space.architecture.hidden",
+            "must be a list, such as [8]; it is 8, 16",
+        ),
+        (
             {"optimizer.type": ["sgd"], "optimizer.momentum": [0.5, *(1.5 + step for step in range(6))]},
             "space.optimizer.momentum",
             "must be less than 1.0; it is 1.5, 2.5, 3.5, 4.5, 5.5 and others",

@@ -119,6 +119,13 @@ def test_nothing_is_guessed_at_random(name: str) -> None:
         ({"n_trials": 8}, "n_trials", "trials"),
         ({"pruner": "hyperband"}, "pruner", "halving"),
         ({"halving": {"type": "hyperband", "eta": 3}}, "halving.eta", "factor"),
+        ({"maxTrialCount": 8}, "maxTrialCount", "trials"),
+        ({"executions_per_trial": 3}, "executions_per_trial", "seeds"),
+        ({"sampler": "tpe"}, "sampler", "method"),
+        ({"trials": {"minutes": 5}}, "trials.minutes", "seconds"),
+        ({"space": {"dropout": {"choice": [0.1], "conditions": {}}}}, "space.dropout.conditions", "when"),
+        ({"dataset": "iris"}, "dataset", "base.dataset"),
+        ({"lr": 0.1}, "lr", "base.learning_rate"),
         ({"halving": "ASHA"}, "halving", "successive"),
         ({"method": "bayesian"}, "method", "tpe"),
         ({"space": {"lr": [0.1, 0.2]}}, "space.lr", "learning_rate"),
@@ -128,6 +135,35 @@ def test_nothing_is_guessed_at_random(name: str) -> None:
 def test_what_may_have_been_meant_in_a_sweep(fields: dict[str, Any], path: str, meant: str) -> None:
     body = {"base": XOR, "space": {"learning_rate": [0.1, 0.2]}} | fields
     assert messages_of(body, SweepSpec)[path].endswith(f"did you mean {meant}?")
+
+
+@pytest.mark.parametrize("name", ["direction", "mode", "metric"])
+def test_who_gives_a_direction_learns_that_the_objective_has_one(name: str) -> None:
+    body = {"base": XOR, "space": {"learning_rate": [0.1, 0.2]}, name: "maximize"}
+    assert messages_of(body, SweepSpec)[name].endswith("did you mean objective? The direction of a metric is known.")
+
+
+@pytest.mark.parametrize(
+    ("others", "end"),
+    [
+        ({"values": [16, 32]}, "; did you mean [16, 32]?"),
+        ({"value": 16}, "; a field with one value belongs in base"),
+        ({"min": 8, "max": 64}, "; did you mean {integers: [8, 64]}?"),
+        ({"type": "int", "low": 8, "high": 64, "log": True}, "; did you mean {integers: [8, 64], log: true}?"),
+        (
+            {"distribution": "q_uniform", "min": 0, "max": 0.5, "q": 0.1},
+            "; did you mean {uniform: [0, 0.5], step: 0.1}?",
+        ),
+        ({"distribution": "log_uniform_values", "min": 0.1, "max": 1}, "; did you mean {log_uniform: [0.1, 1]}?"),
+        ({"min_value": 0.1, "max_value": 1.0, "sampling": "log"}, "; did you mean {log_uniform: [0.1, 1.0]}?"),
+        ({"loguniform": [0.1, 1.0]}, "; did you mean {log_uniform: [0.1, 1.0]}?"),
+        ({"normal": [0, 1]}, "{integers: [a, b]}"),
+    ],
+)
+def test_a_parameter_as_others_write_it_is_answered_with_ours(others: dict[str, Any], end: str) -> None:
+    said = messages_of({"base": XOR, "space": {"learning_rate": others}}, SweepSpec)["space.learning_rate"]
+    assert said.startswith("must be a list of values, or one of")
+    assert said.endswith(end)
 
 
 def test_a_halving_is_no_method() -> None:
