@@ -59,6 +59,11 @@ def measure_of(monitor: Monitor) -> Measure:
     return MEASURES[monitor.partition("_")[2]]
 
 
+def limits_of(monitor: Monitor, *, ends_at_zero: bool) -> tuple[float, float]:
+    """The least and the largest value of a metric; `ends_at_zero` says whether a perfect network's loss is 0."""
+    return (0.0, math.inf) if monitor.endswith("_loss") and ends_at_zero else measure_of(monitor).limits
+
+
 def known_measure(metric: str) -> Measure | None:
     """What any metric measures, with its split or without; None where that is not in `MEASURES`."""
     return MEASURES.get(metric) or MEASURES.get(metric.partition("_")[2])

@@ -7,8 +7,6 @@ from spec.row_counts import Counts, counts_by_class
 from spec.splits import SplitBy
 from spec.sweep import SweepSpec
 
-LEAST_ROWS = 6
-"""2 x 0.5 ** 6 = 0.03 is the least p of a sign test of so many rows (McNemar 1947)."""
 SPLITTING = ("dataset", "validation_fraction", "test_fraction", "split")
 """Fields that decide how many rows there are."""
 

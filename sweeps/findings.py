@@ -2,16 +2,19 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
+from spec.configuration import KIND_OF
 from spec.halving import metric_of
-from spec.monitors import measure_of, percent
+from spec.losses import LossSpec
+from spec.monitors import limits_of, percent
 from spec.splits import SplitBy
 from spec.sweep import SweepSpec
 from store.sweep_results import LEADERS
 
 from .comparability import doubt
-from .counted import LEAST_ROWS, counted_rows
-from .statistics import Band, Comparison, band, compare, sentence
+from .counted import counted_rows
+from .statistics import LEAST_ROWS, Band, Comparison, band, compare, sentence
 
 GUESS = 0.05
 """A balanced accuracy that is so little above a guess's is one."""
@@ -29,8 +32,17 @@ def intervals(spec: SweepSpec, scores: Sequence[Sequence[float]]) -> list[Band]:
     """The interval of each of several configurations."""
     share, step = test_share(spec), _step(spec, counted_rows(spec))
     values = ([metric_of(score, spec.monitored) or 0.0 for score in theirs] for theirs in scores)
-    limits = measure_of(spec.monitored).limits
+    limits = limits_of(spec.monitored, ends_at_zero=_losses_end_at_zero(spec))
     return [band(theirs, test_share=share, step=step, limits=limits) for theirs in values]
+
+
+def _losses_end_at_zero(spec: SweepSpec) -> bool:
+    """Whether no loss of a configuration is below 0."""
+    given = [one[path] for one in spec.configurations for path in ("loss", "loss.type") if path in one]
+    varied = [value for path in ("loss", "loss.type") if path in spec.space for value in spec.space[path].values or ()]
+    types = {value.get("type") if isinstance(value, Mapping) else value for value in (*given, *varied)}
+    losses = [KIND_OF["loss", name] for name in {spec.base.loss.type, *types}]
+    return all(issubclass(loss, LossSpec) and loss.traits.ends_at_zero for loss in losses)
 
 
 def compared(
@@ -44,7 +56,7 @@ def compared(
     (best, of_best), *others = scores.items()
     rows = counted_rows(spec)
     pairs = compare(of_best, [theirs for _, theirs in others], test_share=test_share(spec), step=_step(spec, rows))
-    by_number = {number: one for (number, _), one in zip(others, pairs, strict=True)}
+    by_number = {number: _by_rows(spec, rows, one) for (number, _), one in zip(others, pairs, strict=True)}
     named = {f"#{number}": one for number, one in by_number.items()}
     said = sentence(f"#{best}", named, unit="folds" if spec.folds else "seeds", more=len(scores) >= LEADERS)
     doubts = f" {found}" if named and (found := doubt(spec)) else ""
@@ -56,6 +68,18 @@ def _step(spec: SweepSpec, rows: int | None) -> float:
     return 0.0 if rows is None else (spec.folds or 1) / rows
 
 
+def _by_rows(spec: SweepSpec, rows: int | None, one: Comparison) -> Comparison:
+    """The comparison; more seeds are not asked for where all of them are measured on too few rows."""
+    if rows is None or one.decided or one.difference * rows >= LEAST_ROWS:
+        return one
+    return replace(one, needed=None, fewer_than=f"{LEAST_ROWS} rows{_of_class(spec)}")
+
+
+def _of_class(spec: SweepSpec) -> str:
+    """Which rows the objective counts, beside accuracy."""
+    return "" if spec.monitored.partition("_")[2] == "accuracy" else " of the rarest class"
+
+
 def _few_rows(spec: SweepSpec, rows: int | None, others: Mapping[str, Comparison]) -> str:
     """A sentence where the nearest of those that are surely worse differs by few rows only, which all seeds share."""
     name, nearest = min(
@@ -65,8 +89,7 @@ def _few_rows(spec: SweepSpec, rows: int | None, others: Mapping[str, Comparison
     )
     if rows is None or nearest is None or nearest.difference * rows >= LEAST_ROWS:
         return ""
-    of_class = "" if spec.monitored.partition("_")[2] == "accuracy" else " of the rarest class"
-    return f" From {name} it differs by fewer than {LEAST_ROWS} rows{of_class}, which other rows may not show."
+    return f" From {name} it differs by fewer than {LEAST_ROWS} rows{_of_class(spec)}, which other rows may not show."
 
 
 def _classes_missed(spec: SweepSpec, best: int, metrics: Mapping[str, float | None]) -> str:

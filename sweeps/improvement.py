@@ -17,11 +17,11 @@ from spec.curve.accuracy import LEAST_SKILL
 from spec.halving import score_of
 from spec.improvement import MOST_SEEDS, ChangeView
 from spec.job import JobSpec
-from spec.monitors import LOWER_IS_BETTER, SPLITS, Monitor, figure, is_share, measure_of, percent
+from spec.monitors import LOWER_IS_BETTER, SPLITS, Monitor, figure, is_share, limits_of, measure_of, percent
 from spec.p_values import p_text
 
-from .counted import LEAST_ROWS, counted_by_class, rows_of
-from .statistics import CONFIDENCE, Comparison, band, compare
+from .counted import counted_by_class, rows_of
+from .statistics import CONFIDENCE, LEAST_ROWS, Comparison, band, compare
 
 MATTERS = 0.01
 
@@ -94,7 +94,8 @@ class _Comparison:
     def _view(self, tried: Tried, compared: Comparison | None) -> ChangeView:
         known = all(map(math.isfinite, self._scores(tried)))
         values = [value for value in tried.values if value is not None]
-        interval = band(values, step=self._step, limits=measure_of(self._objective).limits) if known else None
+        limits = limits_of(self._objective, ends_at_zero=self._spec.loss.traits.ends_at_zero)
+        interval = band(values, step=self._step, limits=limits) if known else None
         p = None if compared is None else compared.p
         return ChangeView(
             number=tried.number,

@@ -8,6 +8,8 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+LEAST_ROWS = 6
+"""2 x 0.5 ** 6 = 0.03 is the least p of a sign test of so many rows (McNemar 1947)."""
 CONFIDENCE = 0.95
 POWER = 0.84
 """The normal quantile of 80 %: a difference so many standard errors larger than it must be is decided 4 times of 5."""
@@ -42,6 +44,8 @@ class Comparison:
 
     None if it is decided, or too small.
     """
+    fewer_than: str = ""
+    """The rows that would tell it from chance, where it is fewer; more seeds have the same rows."""
 
     @property
     def decided(self) -> bool:
@@ -214,7 +218,11 @@ def sentence(best: str, comparisons: dict[str, Comparison], *, unit: str = "seed
 
 
 def _more(open_one: Comparison, unit: str) -> str:
-    """How many more seeds would decide it; folds cannot be added to."""
+    """How many more seeds would decide it; folds cannot be added to, and few rows stay few."""
+    if open_one.fewer_than:
+        return f", and is less than {open_one.fewer_than}: more rows would say more" + " than more seeds" * (
+            unit == "seeds"
+        )
     if unit != "seeds":
         return ""
     if open_one.needed is None:

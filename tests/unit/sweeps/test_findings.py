@@ -37,9 +37,16 @@ def test_a_difference_of_few_rows_is_said_though_all_seeds_show_it(objective: st
 
 def test_two_seeds_with_the_same_difference_of_rows_decide_nothing() -> None:
     equal = {0: [-0.9, -0.9], 1: [-0.8, -0.8]}  # 3 of 30 rows
-    assert compared(sweep(seeds=2), equal, {})[0] == (
-        "The difference between #0 and #1 is not larger than what seeds do; about 1 more seed would decide it."
+    said, found = compared(sweep(seeds=2), equal, {})
+    assert said == (
+        "The difference between #0 and #1 is not larger than what seeds do, and is less than 6 rows: more rows would "
+        "say more than more seeds."
     )
+    assert found[1].needed is None
+    folds, _ = compared(sweep(seeds=1, folds=3), {0: [-0.9, -0.9, -0.9], 1: [-0.88, -0.9, -0.88]}, {})
+    assert folds.endswith("not larger than what folds do, and is less than 6 rows: more rows would say more.")
+    larger = {0: [-0.9, -0.9], 1: [-0.5, -0.8]}
+    assert compared(sweep(seeds=2), larger, {})[0].endswith("more seeds would decide it.")
 
 
 def test_an_accuracy_of_a_fold_moves_by_a_row_of_the_fold() -> None:
@@ -92,3 +99,12 @@ def test_equal_accuracies_have_an_interval_of_rounding_to_rows() -> None:
     assert (found.low, found.high) == pytest.approx((29 / 30 - half, 29 / 30 + half))
     loss = interval(sweep(objective="val_loss"), [0.5] * 3)
     assert (loss.low, loss.high) == (0.5, 0.5)
+
+
+def test_no_interval_of_a_loss_begins_below_zero_unless_the_loss_may_be_there() -> None:
+    wide, by_loss = [0.1, 0.5, 1.5], {"objective": "val_loss"}
+    assert interval(sweep(**by_loss), wide).low == 0.0
+    counts = {"x": [[float(row)] for row in range(40)], "y": [float(row % 5) for row in range(40)]}
+    for fields in ({"base": {"dataset": counts, "loss": "poisson_nll"}}, {"space": {"loss": ["mse", "poisson_nll"]}}):
+        may_be_below = sweep(**{"base": {"dataset": counts}, **by_loss, **fields})
+        assert (interval(may_be_below, wide).low or 0.0) < 0.0

@@ -90,6 +90,8 @@ def test_an_interval_ends_at_100_percent() -> None:
     assert original.low == pytest.approx(
         0.992 - stats.t.ppf(0.975, 4) * np.std([0.99, 0.98, 1, 0.99, 1], ddof=1) / 5**0.5
     )
+    loss, _ = seen((SLOWER, [0.1] * 5), job=[0.1, 0.1, 0.1, 0.1, 2.0], objective="train_loss").changes
+    assert loss.low == 0.0
 
 
 def test_a_roc_auc_counts_no_rows() -> None:
