@@ -15,6 +15,7 @@ from .architectures import Cnn, Mlp, Perceptron, ResMlp
 from .configuration import Configuration, digest_of, with_fields
 from .dataset import Targets
 from .job import JobSpec
+from .learning_curve import LEAST_PATIENCE
 from .losses import Link
 from .monitors import Monitor
 from .optimizers import Sgd
@@ -119,6 +120,8 @@ def _changes(spec: JobSpec) -> Iterator[Configuration]:
         yield from ({"dropout": rate} for rate in DROPOUTS)
     if not spec.restore_best and spec.validates:
         yield {"patience": PATIENCE, "restore_best": True}
+    elif spec.patience is not None and spec.patience <= LEAST_PATIENCE:
+        yield {"patience": PATIENCE}
     yield from _other_losses(spec)
     if spec.init_from is None:  # else the network and its features are those of the other job
         yield from _other_networks(spec)

@@ -154,10 +154,12 @@ class _Comparison:
             lost = "the job has no" if not self._finite else "with some seeds, the job has no"
             return f"Nothing helped: {lost} {name}, and each of {len(changes)} changes has none either, or is worse."
         needed = compared[best.number].needed
-        if best.difference >= self._enough and needed is not None and needed + seeds <= MOST_SEEDS:
+        if best.difference >= self._enough and needed is not None:
+            allowed = needed + seeds <= MOST_SEEDS
+            cure = f"Improve it with {needed + seeds}" if allowed else f"It would take more than {MOST_SEEDS}"
             return (
                 f"Not decided: {self._effect(best)}, but with {seeds} seeds the difference is not larger than what "
-                f"seeds do. Improve it with {needed + seeds} seeds to decide."
+                f"seeds do. {cure} seeds to decide."
             )
         sure = any(one.difference < 0.0 and one.decided for one in compared.values())
         return (

@@ -85,7 +85,9 @@ def test_the_suggestion_of_the_verdict_is_among_them() -> None:
 def test_a_job_that_keeps_its_last_epoch_is_tried_with_early_stopping() -> None:
     spec = JobSpec.model_validate(DIGITS | {"restore_best": False})
     assert {"patience": 20, "restore_best": True} in counterfactuals(spec)
-    assert all("patience" not in change for change in counterfactuals(JobSpec.model_validate(DIGITS)))
+    for patience, tried in ((None, False), (2, True), (4, False)):
+        one = JobSpec.model_validate(DIGITS | {"patience": patience})
+        assert any("patience" in change for change in counterfactuals(one)) is tried
 
 
 def test_a_perceptron_becomes_an_mlp_and_a_warm_start_keeps_its_network() -> None:
