@@ -63,6 +63,8 @@ VISIBLE = 0.001
 """... and more than this share of the baseline: less is not seen on a chart."""
 IMPROVING = 0.9
 """The loss still improves: the mean of the last fifth of the epochs is below this share of the fifth before ..."""
+CREEPING = 0.97
+"""... or this share, which shows no limit yet ..."""
 LEFT = 0.9
 """... and the gain is below this, so that there is something left to learn."""
 
@@ -288,13 +290,22 @@ class LearningCurve(Points):
     @property
     def improves(self) -> bool:
         """Whether the validation loss was still becoming smaller at its best epoch, though slowly, and more is left."""
+        return self._improves_to(IMPROVING)
+
+    @property
+    def creeps(self) -> bool:
+        """Whether it was, though very slowly: too early to say that there is no more to learn."""
+        return self._improves_to(CREEPING)
+
+    def _improves_to(self, share: float) -> bool:
+        """Whether the mean of the last fifth, which has the best epoch, is below this share of the fifth before."""
         ended_soon = self.ending.ran_out_of_patience and len(self.monitored) - 1 - self.best < PATIENCE
         seen = self.monitored[: self.best + 1] if ended_soon else self.monitored
         fifth = max(len(seen) // 5, 1)
         is_told = self.is_validated and self.ends_at_zero and len(seen) >= 4
         if not is_told or self.best < len(seen) - fifth or self.gain > LEFT:
             return False
-        return fmean(seen[-fifth:]) < IMPROVING * fmean(seen[-2 * fifth : -fifth])
+        return fmean(seen[-fifth:]) < share * fmean(seen[-2 * fifth : -fifth])
 
     @property
     def rises(self) -> bool:

@@ -256,6 +256,7 @@ def _before_the_data(spec: JobSpec, shape: LearningCurve) -> Suggestion | None:
     return (
         after_few_epochs(spec, shape)
         or for_faded_rate(spec, shape)
+        or (longer(spec, shape) if shape.creeps else None)
         or plainer(spec)
         or (until_a_guess(spec, shape) if shape.lacks_a_guess else None)
     )

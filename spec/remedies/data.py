@@ -13,9 +13,10 @@ from .suggestion import Suggestion, changed
 
 FEW_ROWS = 10
 """Of fewer rows, all are needed for training."""
+LARGE_FEATURES = 3.0
+"""Features of a column whose mean size is above it want to be standardised ..."""
 LARGE = 30.0
-"""Numbers of a column whose mean size is above it want to be standardised; so do targets with a deviation as large, or
-as small."""
+"""... and so do targets, or targets with a deviation as large, or as small."""
 OUTLYING = 1_000.0
 """A number is an outlier if it is so many times as far from the median as the median number is."""
 UNLIKE = -1.0
@@ -76,9 +77,9 @@ def for_unscaled_numbers(spec: JobSpec) -> Suggestion | None:
     if spec.standardizes or spec.init_from is not None or not isinstance(spec.dataset, Inline):
         return None
     targets = _targets(spec) if _scales_targets(spec) else []
-    columns = {"Features": list(zip(*spec.dataset.x, strict=True)), "Targets": targets or [(0.0,)]}
-    for name, numbers in columns.items():
-        if (largest := max(fmean(map(abs, column)) for column in numbers)) > LARGE:
+    features = list(zip(*spec.dataset.x, strict=True))
+    for name, numbers, limit in (("Features", features, LARGE_FEATURES), ("Targets", targets or [(0.0,)], LARGE)):
+        if (largest := max(fmean(map(abs, column)) for column in numbers)) > limit:
             return Suggestion(
                 f"{name} are large, {figure(largest)} in the mean, and are not standardised. Try standardize true"
                 f"{and_better_rate(spec)}.",

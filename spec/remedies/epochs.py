@@ -38,7 +38,7 @@ def longer(spec: JobSpec, shape: LearningCurve) -> Suggestion:
     epochs = more_epochs(spec)
     if epochs == spec.epochs:
         return NOTHING
-    falls = shape.still_falls or shape.improves or shape.is_best_at_last
+    falls = shape.still_falls or shape.creeps or shape.is_best_at_last
     reason = "The loss was still falling" if falls or shape.is_one_epoch else "The learning rate was still rising"
     is_over = spec.schedule.left(len(shape.train)) <= VANISHED  # more epochs would hardly learn anything
     lasting, cosine = (", with schedule cosine", {"schedule": "cosine"}) if is_over else ("", {})

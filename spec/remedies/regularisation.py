@@ -13,6 +13,8 @@ from .suggestion import Suggestion, changed
 
 HIGH_DROPOUT = 0.4
 """Of a network that is not small, or of a deep one, in which dropouts multiply."""
+HIGH_SMOOTHING = 0.3
+"""Of targets that are smoothed more, little is left."""
 DECAY = 0.01
 """With adam, this weight decay lowers the validation loss of a network that fits training rows far better."""
 HIGH_DECAY, HIGH_L1 = 0.1, 0.01
@@ -70,6 +72,7 @@ def plainer(spec: JobSpec) -> Suggestion | None:
             ("l1", 0.0, spec.l1 >= HIGH_L1 / 10),
             ("weight_decay", 0.0, not spec.optimizer.decoupled and spec.weight_decay >= HIGH_DECAY / 10),
             ("dropout", 0.0, highest_dropout(spec) > HIGH_DROPOUT),
+            ("label_smoothing", 0.0, spec.label_smoothing > HIGH_SMOOTHING),
             ("augmentation", {}, spec.augmentation.acts),
             ("loss", "cross_entropy", _has_loss_of_numbers(spec)),
         )

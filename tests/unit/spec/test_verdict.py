@@ -88,6 +88,9 @@ def test_large_numbers_are_to_be_standardised() -> None:
     rows = [[1000.0 + row, row / 10] for row in range(20)]
     large = numbers([float(row % 5) for row in range(20)], rows)
     assert "Features are large, 1,010 in the mean" in large.sentence
+    for size, is_large in ((4.0, True), (2.0, False)):
+        near = numbers([float(row % 5) for row in range(20)], [[size + row / 100] for row in range(20)])
+        assert ("Features are large" in near.sentence) is is_large
     assert changed(large)["standardize"] is True
     assert "Targets are large" in numbers([1e6 + row for row in range(20)]).sentence
     assert "large" not in numbers([float(row % 5) for row in range(20)], rows, standardize=True).sentence
@@ -673,6 +676,19 @@ def test_of_very_few_rows_none_is_to_be_kept_from_training() -> None:
     assert "4 rows are too few to keep some from training." in verdict.sentence
 
 
+def test_a_loss_that_still_creeps_down_says_nothing_of_the_data() -> None:
+    train: Numbers = [1.09, 1.08, 1.07, 1.05, 1.03, 1.0, 0.98, 0.97, 0.93, 0.95]
+    creeping = verdict_of(train, train, accuracies=(0.6, 0.6), epochs=10)
+    assert (creeping.kind, changed(creeping)["epochs"]) == (VerdictKind.underfit, 30)
+    assert "no more of the target" in verdict_of([0.98] * 10, [0.98] * 10, accuracies=(0.6, 0.6)).sentence
+
+
+def test_targets_that_are_smoothed_away_are_blamed_before_the_data() -> None:
+    for smoothing, blamed in ((0.9, True), (0.1, False)):
+        verdict = verdict_of([0.98] * 10, [0.98] * 10, accuracies=(0.6, 0.6), label_smoothing=smoothing)
+        assert ("Try no label_smoothing before you blame the data" in verdict.sentence) is blamed
+
+
 def test_outliers_among_the_targets_are_told_from_a_missing_relation() -> None:
     verdict = regression([0.9, 0.7, 0.5], -99.0, val=[0.02, 0.01, 0.012])
     assert "Targets of training rows are spread 100 times as wide as those of validation rows" in verdict.sentence
@@ -693,7 +709,7 @@ def test_newer_targets_that_are_unlike_older_ones_are_told() -> None:
 
 
 def test_more_features_than_rows_are_named() -> None:
-    rows = {"x": [[float(row * column % 7) for column in range(60)] for row in range(40)], "y": [0, 1] * 20}
+    rows = {"x": [[row * column % 7 / 7 for column in range(60)] for row in range(40)], "y": [0, 1] * 20}
     verdict = verdict_of([0.7, 0.1, 0.01], [0.7, 0.9, 1.2], dataset=rows, accuracies=(1.0, 0.5))
     assert "there are 60 features and only 32 training rows. Choose fewer features, or add rows." in verdict.sentence
 
@@ -941,7 +957,7 @@ def test_a_guess_of_features_that_are_not_standardised_says_nothing_of_the_data(
 
 def test_a_rare_class_that_is_missed_says_nothing_of_the_data_before_rate_and_epochs_are_usual() -> None:
     def rare(count: int) -> dict[str, Any]:
-        return {"x": [[float(row * 7 % 11)] for row in range(count)], "y": [int(row % 10 == 0) for row in range(count)]}
+        return {"x": [[row * 7 % 11 / 10] for row in range(count)], "y": [int(row % 10 == 0) for row in range(count)]}
 
     shares = {"val_accuracy": 0.9, "val_balanced_accuracy": 0.5, "train_accuracy": 0.9, "train_balanced_accuracy": 0.5}
     guess: Numbers = [0.326, 0.325]
@@ -1434,7 +1450,7 @@ def test_noise_of_dropout_in_a_running_training_loss_is_no_oscillation() -> None
 
 
 def test_a_few_validation_rows_are_said_of_a_poor_fit_too() -> None:
-    tiny = {"x": [[float(row)] for row in range(20)], "y": [0, 1] * 10}
+    tiny = {"x": [[row / 20] for row in range(20)], "y": [0, 1] * 10}
     verdict = verdict_of([0.69] * 40, [0.69] * 40, dataset=tiny, batch_size=4, accuracies=(0.5, 0.5))
     assert "validation rows are few (4) and say little: try folds" in verdict.sentence
     assert "So few validation rows cannot show whether a relation" in verdict.sentence
