@@ -7,7 +7,7 @@ from .activations import Activation
 from .architectures import Matrix, Normalization, hidden_layers, layer_shapes, parameter_count
 from .base import fault
 from .classes import class_labels, wrong_labels
-from .dataset import DatasetInfo, Linear, Targets
+from .dataset import DatasetInfo, Linear, Targets, Uploaded
 from .losses import LOSSES
 from .monitors import REGRESSION_METRICS
 from .splits import EXACT, check_folds, check_split
@@ -21,6 +21,8 @@ PARAMETER_LIMIT = 100_000_000
 
 LANDSCAPE_LIMIT = 1_000_000
 """Maximum number of parameters of a network whose loss landscape is measured."""
+
+_AS_NUMBERS = "upload the file again with task=regression, if they are numbers"
 
 LINEAR_RANGE = (-4.0, 4.0)
 """Where nearly all targets of the data set `linear` are: they are Gaussian, of deviation 1 without noise."""
@@ -92,7 +94,8 @@ def _check_monitor(spec: "JobSpec", info: DatasetInfo) -> None:
     if info.targets is Targets.numbers and spec.monitored not in REGRESSION_METRICS:
         raise fault("monitor", f"{spec.monitored} needs classes, and this data set's targets are numbers")
     if info.targets is Targets.classes and spec.monitored in REGRESSION_METRICS:
-        raise fault("monitor", f"{spec.monitored} needs numbers, and this data set's targets are classes")
+        again = f": {_AS_NUMBERS}" if isinstance(spec.dataset, Uploaded) else ""
+        raise fault("monitor", f"{spec.monitored} needs numbers, and this data set's targets are classes{again}")
     if spec.monitored == "val_roc_auc" and info.classes != 2:
         raise fault("monitor", f"val_roc_auc needs 2 classes, and there are {info.classes}")
 
@@ -113,7 +116,8 @@ def _check_loss(spec: "JobSpec", info: DatasetInfo) -> None:
             raise fault("loss", f"{name} {needed}: use cross_entropy")
         if Targets.classes not in traits.targets:
             needed = "numbers" if traits.limits is None else "counts"
-            raise fault("loss", f"{name} needs {needed}, and this data set's targets are classes: use cross_entropy")
+            cure = "use cross_entropy" + f", or {_AS_NUMBERS}" * isinstance(spec.dataset, Uploaded)
+            raise fault("loss", f"{name} needs {needed}, and this data set's targets are classes: {cure}")
 
 
 def check_targets(spec: "JobSpec", least: float, most: float) -> None:

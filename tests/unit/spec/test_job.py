@@ -290,3 +290,11 @@ def test_the_default_loss_of_an_upload_follows_its_targets_before_an_output_acti
     words = {"rows": 100, "features": 1, "targets": "classes", "classes": 2}
     with pytest.raises(ValidationError, match="must be null with loss cross_entropy"):
         asked.on(Uploaded.model_validate({**looked_up, "info": words}))
+
+
+@pytest.mark.parametrize("fields", [{"loss": "poisson_nll"}, {"monitor": "val_r2"}])
+def test_counts_that_were_read_as_classes_are_to_be_uploaded_as_numbers(fields: dict[str, Any]) -> None:
+    few = {"rows": 100, "features": 1, "targets": "classes", "classes": 9}
+    upload = Uploaded.model_validate({"id": "ds_" + "0" * 32, "sha256": "0" * 64, "info": few})
+    with pytest.raises(ValidationError, match="upload the file again with task=regression"):
+        JobSpec.model_validate({"dataset": "ds_" + "0" * 32, **fields}).on(upload)
