@@ -272,6 +272,12 @@ class LearningCurve(Points):
         return perfect is not None and (max(self.train) - perfect > EXPLOSION * self.baseline.untrained or stays)
 
     @property
+    def starts_high(self) -> bool:
+        """Whether the training loss of some epoch was well above a guess's, though it did not explode."""
+        perfect = self.baseline.perfect or 0.0
+        return max(self.train) - perfect > NEAR * (self.guess - perfect)
+
+    @property
     def stays_above(self) -> bool:
         """Whether the training loss was larger than a guess's in every epoch."""
         perfect = self.baseline.perfect or 0.0

@@ -26,6 +26,7 @@ from .remedies.learning_rate import (
     faster,
     for_faded_rate,
     for_vanished_rate,
+    has_huge_rate,
     has_large_rate,
     has_small_rate,
     has_tiny_rate,
@@ -197,7 +198,7 @@ def _for_network(spec: JobSpec, shape: LearningCurve) -> Suggestion:
     if has_too_small_rate(spec, shape) or (has_small_rate(spec) and (shape.is_best_at_last or shape.is_one_epoch)):
         return faster(spec)
     if shape.is_one_epoch or (shape.still_falls and is_short(spec, shape)):
-        return longer(spec, shape)
+        return _calmer(spec, shape, **no_dropout) or longer(spec, shape)
     if hinders and has_large_rate(spec):
         reason = "Dropout keeps the network from fitting, and the learning rate is large."
         return slower(spec, reason, spec.learning_rate / 3, **no_dropout)
@@ -212,6 +213,14 @@ def _for_network(spec: JobSpec, shape: LearningCurve) -> Suggestion:
             return slower(spec, "The learning rate is large.", smaller_rate(spec))
         return _before_the_data(spec, shape) or for_outliers(spec, shape) or NOT_SMALL
     return after_few_epochs(spec, shape) or wider(spec, larger)
+
+
+def _calmer(spec: JobSpec, shape: LearningCurve, **changes: float) -> Suggestion | None:
+    """After a loss that fell for a few epochs with large steps, which would stop it soon; of one, nobody knows."""
+    is_large = has_huge_rate(spec) or (has_large_rate(spec) and shape.starts_high)
+    if shape.is_one_epoch or not is_large:
+        return None
+    return slower(spec, "The learning rate is large.", smaller_rate(spec), **changes)
 
 
 def _before_a_limit(spec: JobSpec, shape: LearningCurve) -> Suggestion | None:

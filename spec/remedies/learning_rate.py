@@ -15,6 +15,8 @@ FAR = 3.0
 """A learning rate is large, or small, if it is so many times the optimizer's usual one, or its share."""
 FADED = 0.05
 """Of a learning rate of which less than this share is left, little more is learnt."""
+HUGE = 20.0
+"""A learning rate is huge if it is so many times the optimizer's usual one."""
 ROUNDED = 1.01
 """A rate that is suggested has three digits: a third of the usual one is not small yet, three times that not large."""
 TINY = 100.0
@@ -42,6 +44,11 @@ def usual_rate(spec: JobSpec) -> float:
 def has_large_rate(spec: JobSpec) -> bool:
     """Whether the learning rate is far above the usual one."""
     return spec.learning_rate > ROUNDED * FAR * usual_rate(spec)
+
+
+def has_huge_rate(spec: JobSpec) -> bool:
+    """Whether the learning rate is so far above the usual one that more epochs with it are of little use."""
+    return spec.learning_rate > HUGE * usual_rate(spec)
 
 
 def has_small_rate(spec: JobSpec) -> bool:

@@ -332,6 +332,15 @@ def test_after_one_epoch_nobody_blames_a_large_rate_for_a_loss_that_may_have_fal
     assert changed(verdict)["epochs"] == 10
 
 
+@pytest.mark.parametrize(("rate", "first", "suggested"), [(1.0, 1.0, 0.03), (0.1, 3.6, 0.03), (0.1, 1.0, 0.1)])
+def test_few_epochs_with_large_steps_want_smaller_ones_though_the_loss_still_falls(
+    rate: float, first: float, suggested: float
+) -> None:
+    losses: Numbers = [first, 0.9, 0.8]
+    body = changed(verdict_of(losses, losses, accuracies=(0.6, 0.6), epochs=3, learning_rate=rate))
+    assert (body["learning_rate"], body["epochs"]) == (pytest.approx(suggested, rel=0.2), 10)
+
+
 def test_one_epoch_at_a_guesss_loss_blames_a_large_rate() -> None:
     verdict = verdict_of([1.1], [1.1], epochs=1, learning_rate=0.5, accuracies=(0.4, 0.35))
     assert "The learning rate is too large" in verdict.sentence
