@@ -183,10 +183,11 @@ class LearningCurve(Points):
     def is_too_sure(self) -> bool:
         """Whether the validation loss of classes is large for their accuracy: wrong answers have large scores.
 
-        Not with label smoothing, whose loss does not end at 0.
+        That of training rows is then far smaller, else no answer is sure. Not with label smoothing, whose loss does not
+        end at 0.
         """
         accuracy = self.accuracy.validation
-        if accuracy is None or self.spec.label_smoothing:
+        if accuracy is None or self.spec.label_smoothing or not self.is_far_apart:
             return False
         return self.gain < TOO_SURE * self.accuracy.above_chance(accuracy)
 

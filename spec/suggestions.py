@@ -99,7 +99,7 @@ def against_overfitting(spec: JobSpec, shape: LearningCurve, *, cut_short: bool 
             or unfinished
             or no_relation(spec, shape)
         )
-    if (calmer := against_sureness(spec, shape)) is not None:
+    if has_huge_rate(spec) and (calmer := against_sureness(spec, shape)) is not None:
         return calmer
     patience = shape.patience
     if unfinished is not None and not cut_short:

@@ -285,6 +285,8 @@ def test_a_loss_that_is_large_for_the_accuracy_is_the_large_rates_fault(end: flo
         assert verdict.kind is kind
         assert ("too sure of answers that are wrong" in verdict.sentence) == blamed
     assert changed(verdict_of(train, val, accuracies=(0.97, 0.93), learning_rate=1.0))["learning_rate"] == 0.03
+    unsure = verdict_of([0.9] * 10, [0.9] * 10, accuracies=(0.97, 0.93), learning_rate=1.0)
+    assert "too sure" not in unsure.sentence
 
 
 def test_a_job_that_stopped_early_is_judged_by_its_best_epoch() -> None:
