@@ -31,6 +31,7 @@ from .remedies.learning_rate import (
     has_small_rate,
     has_tiny_rate,
     has_too_small_rate,
+    largest_rate,
     reaches_its_rate,
     slower,
     smaller_rate,
@@ -134,7 +135,7 @@ def against_overfitting(spec: JobSpec, shape: LearningCurve, *, cut_short: bool 
 
 def against_sureness(spec: JobSpec, shape: LearningCurve) -> Suggestion | None:
     """After large steps that left a loss which is large for the accuracy: early stopping would keep that loss."""
-    if not shape.is_too_sure or not has_large_rate(spec):
+    if not shape.is_too_sure or not has_large_rate(spec) or spec.learning_rate <= largest_rate(spec):
         return None
     reason = "The learning rate is large, and the network is too sure of answers that are wrong."
     return slower(spec, reason, smaller_rate(spec))

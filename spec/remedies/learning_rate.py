@@ -72,9 +72,13 @@ def reaches_its_rate(spec: JobSpec) -> bool:
 
 
 def smaller_rate(spec: JobSpec) -> float:
-    """A third, and not far above the usual rate; narrow networks learn with larger ones (Yang et al. 2021)."""
-    narrow = max(NARROW / _narrowest(spec.architecture), 1.0)
-    return min(spec.learning_rate / 3, FAR * usual_rate(spec) * narrow)
+    """A third, and not far above the usual rate."""
+    return min(spec.learning_rate / 3, largest_rate(spec))
+
+
+def largest_rate(spec: JobSpec) -> float:
+    """The largest rate not far above the usual one; narrow networks learn with larger ones (Yang et al. 2021)."""
+    return FAR * usual_rate(spec) * max(NARROW / _narrowest(spec.architecture), 1.0)
 
 
 def far_smaller_rate(spec: JobSpec) -> float:

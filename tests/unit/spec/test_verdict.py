@@ -287,6 +287,8 @@ def test_a_loss_that_is_large_for_the_accuracy_is_the_large_rates_fault(end: flo
     assert changed(verdict_of(train, val, accuracies=(0.97, 0.93), learning_rate=1.0))["learning_rate"] == 0.03
     unsure = verdict_of([0.9] * 10, [0.9] * 10, accuracies=(0.97, 0.93), learning_rate=1.0)
     assert "too sure" not in unsure.sentence
+    narrow = {"architecture": {"type": "mlp", "hidden": [4]}, "learning_rate": 0.1}
+    assert "too sure" not in verdict_of(train, val, accuracies=(0.97, 0.93), **narrow).sentence
 
 
 def test_a_job_that_stopped_early_is_judged_by_its_best_epoch() -> None:
