@@ -25,7 +25,7 @@ def test_a_worker_does_not_start(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_the_api_does_not_start() -> None:
     with pytest.raises(SystemExit, match=r"No temporary file can be written on .* let TMPDIR name a folder"):
-        on_starting(None)  # type: ignore[arg-type]
+        on_starting(None)
 
 
 @pytest.mark.parametrize(
