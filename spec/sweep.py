@@ -94,6 +94,9 @@ _KINDS: Mapping[tuple[str, str], type[Frozen]] = {
 }
 """The kinds of the fields that are an object with a `type`, by field and type."""
 
+_PLACE_OF_A_FRACTION = 0.6180339887
+"""A place between two limits where no number is whole by chance: the golden ratio's."""
+
 KEYED = ("class_weight", "tags")
 """Fields of a job that are objects with keys of their own, which may be digits."""
 
@@ -313,15 +316,15 @@ class SweepSpec(Frozen):
                     raise fault(f"space.{name}", message) from error
 
     def _check_kinds(self, name: str, parameter: Parameter) -> None:
-        """Refuse a setting that only some of the optimizers, networks ... of the space have: the others had no jobs."""
+        """Refuse a setting that only some optimizers or networks of the space have: the others would have no job."""
         first, *rest = name.split(".")
         varied = self.space.get(first) or self.space.get(f"{first}.type")
         if rest in ([], ["type"]) or varied is None or parameter.when:
             return
         types = [value.get("type") if isinstance(value, Mapping) else value for value in varied.values or ()]
-        kinds = {name: kind for name in types if isinstance(name, str) and (kind := _KINDS.get((first, name)))}
-        having = [name for name, kind in kinds.items() if rest[0] in kind.model_fields]
-        lacking = [name for name in kinds if name not in having]
+        kinds = {one: kind for one in types if isinstance(one, str) and (kind := _KINDS.get((first, one)))}
+        having = [one for one, kind in kinds.items() if rest[0] in kind.model_fields]
+        lacking = [one for one in kinds if one not in having]
         if having and lacking:
             wanted = as_written(having if len(having) > 1 else having[0])
             raise fault(
@@ -331,21 +334,20 @@ class SweepSpec(Frozen):
 
     def _check_whole_numbers(self, name: str, parameter: Parameter) -> None:
         """Refuse fractions of a field that takes whole numbers."""
-        if not isinstance(parameter, Uniform | LogUniform):
-            return
-        value = parameter.values[0] if parameter.values else parameter.at(0.6180339887)
+        match parameter:
+            case Uniform(uniform=(least, most), step=step):
+                more = "" if step is None else f", step: {step:.15g}"
+            case LogUniform(log_uniform=(least, most)):
+                more = ", log: true"
+            case _:
+                return
+        value = parameter.values[0] if parameter.values else parameter.at(_PLACE_OF_A_FRACTION)
         try:
             with_fields(self.base, {name: value})
         except ValidationError as error:
-            if not any(
-                one["type"] in ("int_type", "int_from_float") and one["input"] == value for one in error.errors()
-            ):
-                return
-            least, most = parameter.log_uniform if isinstance(parameter, LogUniform) else parameter.uniform
-            step = f", step: {parameter.step:g}" if isinstance(parameter, Uniform) and parameter.step else ""
-            more = ", log: true" if isinstance(parameter, LogUniform) else step
-            wanted = f"{{integers: [{least:g}, {most:g}]{more}}}"
-            raise fault(f"space.{name}", f"takes whole numbers: write {wanted}") from error
+            if any(one["type"] in ("int_type", "int_from_float") and one["input"] == value for one in error.errors()):
+                wanted = f"{{integers: [{least:.15g}, {most:.15g}]{more}}}"
+                raise fault(f"space.{name}", f"takes whole numbers: write {wanted}") from error
 
     def _check_conditions(self, name: str, parameter: Parameter) -> None:
         """Refuse a condition that holds in no combination: the parameter would never be there."""

@@ -4,6 +4,7 @@ import socket
 import time
 import uuid
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from kombu.connection import Connection as BrokerConnection
 from sqlalchemy import Engine, func, literal, select
@@ -146,13 +147,18 @@ def _files(files: Files) -> Iterator[Finding]:
 
 
 def _disks(engine: Engine, files: Files, reserve_mib: int) -> Iterator[Finding]:
-    space = DiskSpace(engine, files, reserve_mib)
+    start_again = "Then start the worker again."
+    scratch: list[Path] = []
     try:
-        beside = DiskSpace(engine, files, reserve_mib, scratch_folder())
-        beside.check()
-        beside.demand_scratch()
+        scratch.append(scratch_folder())
     except ScratchError as error:
-        yield wrong("disk", str(error), "Then start the worker again.")
+        yield wrong("disk", str(error), start_again)
+    space = DiskSpace(engine, files, reserve_mib, *scratch)
+    try:
+        space.check()
+        space.demand_scratch()
+    except ScratchError as error:
+        yield wrong("disk", str(error), start_again)
     except DiskFullError as error:
         yield wrong("disk", str(error), "Delete jobs and data sets that nobody needs, or enlarge the disk.")
     except StoreError as error:

@@ -34,10 +34,15 @@ def home(tmp_path: Path) -> Iterator[Path]:
 
 def found(home: Path, **settings: str) -> dict[str, Finding]:
     """What is found, by part; of several the worst."""
+    return {one.part: one for one in sorted(findings(home, **settings), key=lambda one: [*Health].index(one.health))}
+
+
+def findings(home: Path, **settings: str) -> list[Finding]:
+    """All that is found."""
     read = Settings.read(
         {"EPOCHAL_HOME": str(home), **{f"EPOCHAL_{name.upper()}": settings[name] for name in settings}}
     )
-    return {one.part: one for one in sorted(examine(read), key=lambda one: [*Health].index(one.health))}
+    return list(examine(read))
 
 
 def test_a_service_that_is_well(home: Path, redis_url: str) -> None:
@@ -129,6 +134,8 @@ def test_no_place_for_temporary_files_hides_no_other_finding(home: Path, monkeyp
     assert "['/proc/epochal']" in all_found["disk"].says
     assert "TMPDIR" in all_found["disk"].says
     assert {"files", "queue", "mirror"} <= set(all_found)
+    disks = [one.says for one in findings(home, disk_reserve_mib="1000000000") if one.part == "disk"]
+    assert any("is full" in says for says in disks), disks
 
 
 def test_files_that_are_not_the_ones_of_the_record_are_said(home: Path) -> None:

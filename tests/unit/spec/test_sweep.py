@@ -118,6 +118,7 @@ MOMENTUM: dict[str, Any] = {"optimizer.momentum": {"uniform": [0.0, 0.9], "when"
             "must be about another field",
         ),
         ({"batch_size": {"uniform": [8, 64]}}, {}, "space.batch_size", "write {integers: [8, 64]}"),
+        ({"epochs": {"uniform": [8, 1_000_000]}}, {}, "space.epochs", "write {integers: [8, 1000000]}"),
         ({"epochs": {"uniform": [8, 64], "step": 8}}, {}, "space.epochs", "write {integers: [8, 64], step: 8}"),
         ({"patience": {"log_uniform": [2, 64]}}, {}, "space.patience", "write {integers: [2, 64], log: true}"),
         (None, {"halving": "hyperband", "base": {**BASE, "epochs": 1}}, "base.epochs", "must be at least 2"),
