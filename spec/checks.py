@@ -22,8 +22,6 @@ PARAMETER_LIMIT = 100_000_000
 LANDSCAPE_LIMIT = 1_000_000
 """Maximum number of parameters of a network whose loss landscape is measured."""
 
-_AS_NUMBERS = "upload the file again with task=regression, if they are numbers"
-
 LINEAR_RANGE = (-4.0, 4.0)
 """Where nearly all targets of the data set `linear` are: they are Gaussian, of deviation 1 without noise."""
 
@@ -94,8 +92,8 @@ def _check_monitor(spec: "JobSpec", info: DatasetInfo) -> None:
     if info.targets is Targets.numbers and spec.monitored not in REGRESSION_METRICS:
         raise fault("monitor", f"{spec.monitored} needs classes, and this data set's targets are numbers")
     if info.targets is Targets.classes and spec.monitored in REGRESSION_METRICS:
-        again = f": {_AS_NUMBERS}" if isinstance(spec.dataset, Uploaded) else ""
-        raise fault("monitor", f"{spec.monitored} needs numbers, and this data set's targets are classes{again}")
+        needed = f"{spec.monitored} needs numbers, and this data set's targets are classes"
+        raise fault("monitor", needed + _or_as_numbers(spec, ": "))
     if spec.monitored == "val_roc_auc" and info.classes != 2:
         raise fault("monitor", f"val_roc_auc needs 2 classes, and there are {info.classes}")
 
@@ -116,8 +114,14 @@ def _check_loss(spec: "JobSpec", info: DatasetInfo) -> None:
             raise fault("loss", f"{name} {needed}: use cross_entropy")
         if Targets.classes not in traits.targets:
             needed = "numbers" if traits.limits is None else "counts"
-            cure = "use cross_entropy" + f", or {_AS_NUMBERS}" * isinstance(spec.dataset, Uploaded)
+            cure = "use cross_entropy" + _or_as_numbers(spec, ", or ")
             raise fault("loss", f"{name} needs {needed}, and this data set's targets are classes: {cure}")
+
+
+def _or_as_numbers(spec: "JobSpec", before: str) -> str:
+    """The end of a sentence about an upload whose targets were read as classes; of other data, nothing."""
+    cure = "upload the file again with task=regression, if they are numbers"
+    return before + cure if isinstance(spec.dataset, Uploaded) else ""
 
 
 def check_targets(spec: "JobSpec", least: float, most: float) -> None:

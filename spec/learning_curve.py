@@ -63,10 +63,10 @@ VISIBLE = 0.001
 """... and more than this share of the baseline: less is not seen on a chart."""
 IMPROVING = 0.9
 """The loss still improves: the mean of the last fifth of the epochs is below this share of the fifth before ..."""
-CREEPING = 0.97
-"""... or this share, which shows no limit yet ..."""
 LEFT = 0.9
 """... and the gain is below this, so that there is something left to learn."""
+CREEPING = 0.97
+"""The loss creeps down if that mean is below this share only: slowly, but it has not reached a limit."""
 
 
 class LearningCurve(Points):
@@ -383,10 +383,11 @@ class LearningCurve(Points):
                 bests.append(epoch)
         least = max((after - before for before, after in pairwise(bests)), default=1)
         gaps = [validation - train for validation, train in zip(self.monitored, self.train, strict=True)]
-        waits = [range(max(least, enough), len(gaps) - 1 - self.best) for enough in (PATIENCE, LEAST_PATIENCE)]
-        for end in (self.best + wait for wait in chain(*waits)):
-            if _late(self.monitored[: end + 1]) < self.late and _late(gaps[: end + 1]) < _late(gaps):
-                return end - self.best
+        first, last = max(least, LEAST_PATIENCE), len(gaps) - 1 - self.best
+        for wait in chain(range(max(first, PATIENCE), last), range(first, min(PATIENCE, last))):
+            ended = self.best + wait + 1
+            if _late(self.monitored[:ended]) < self.late and _late(gaps[:ended]) < _late(gaps):
+                return wait
         return None
 
 

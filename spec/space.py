@@ -202,13 +202,21 @@ def _place(place: float) -> float:
     return min(max(place, 0.0), math.nextafter(1.0, 0.0))
 
 
-PARAMETERS = (Choice, Uniform, LogUniform, Integers)
+_KINDS: Mapping[str, type[Parameter]] = {
+    "choice": Choice,
+    "uniform": Uniform,
+    "log_uniform": LogUniform,
+    "integers": Integers,
+}
+PARAMETERS = tuple(_KINDS.values())
 
-_KINDS: Mapping[str, type[Parameter]] = dict(
-    zip(("choice", "uniform", "log_uniform", "integers"), PARAMETERS, strict=True)
+_ALLOWED = (
+    "must be a list of values, or one of {choice: [...]}, {uniform: [a, b]}, {log_uniform: [a, b]}, {integers: [a, b]}"
 )
 _LISTS = ("values", "choices", "options", "categorical", "grid_search")
+"""Names that other libraries give a list of values."""
 _ENDS = (("min", "max"), ("low", "high"), ("min_value", "max_value"), ("lower", "upper"))
+"""Names that other libraries give the least and the largest value."""
 
 
 def _kind(value: Any) -> str | None:
@@ -227,30 +235,27 @@ def _by_list(value: Any) -> Any:
 
 def _meant(value: Any) -> str:
     """The parameter that others write like this, as the end of a sentence; empty when it is like none."""
-    if not isinstance(value, Mapping):
-        return "" if isinstance(value, str) else "; a field with one value belongs in base"
-    if "value" in value:
+    if isinstance(value, str):
+        return ""
+    if not isinstance(value, Mapping) or "value" in value:
         return "; a field with one value belongs in base"
     listed = next((value[name] for name in _LISTS if isinstance(value.get(name), list)), None)
-    if listed is not None:
-        return f"; did you mean {as_written(listed)}?"
+    parameter = _between(value) if listed is None else listed
+    return "" if parameter is None else f"; did you mean {as_written(parameter)}?"
+
+
+def _between(value: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Our parameter for one that others write with two limits, such as {min: 1, max: 9}; None where it has none."""
     words = " ".join(str(word) for item in value.items() for word in item).lower()
-    pairs = [one for one in value.values() if isinstance(one, list) and len(one) == 2]
-    ends = next(([value[least], value[most]] for least, most in _ENDS if {least, most} <= value.keys()), None)
-    if (ends is None and not pairs) or "normal" in words:
-        return ""
-    limits, step = ends or pairs[0], value.get("step", value.get("q"))
-    whole = all(isinstance(limit, int) for limit in [*limits, step or 1]) and "float" not in words
-    kind = "integers" if whole else "log_uniform" if "log" in words else "uniform"
-    more = (
-        {"log": True} if whole and "log" in words else {} if step is None or kind == "log_uniform" else {"step": step}
-    )
-    return f"; did you mean {as_written({kind: limits, **more})}?"
-
-
-_ALLOWED = (
-    "must be a list of values, or one of {choice: [...]}, {uniform: [a, b]}, {log_uniform: [a, b]}, {integers: [a, b]}"
-)
+    named = [[value[least], value[most]] for least, most in _ENDS if {least, most} <= value.keys()]
+    pairs = [*named, *(one for one in value.values() if isinstance(one, list) and len(one) == 2)]
+    if not pairs or "normal" in words:
+        return None
+    limits, step = pairs[0], value.get("step", value.get("q"))
+    steps = {} if step is None else {"step": step}
+    if all(isinstance(number, int) for number in (*limits, step or 1)) and "float" not in words:
+        return {"integers": limits, **({"log": True} if "log" in words else steps)}
+    return {"log_uniform": limits} if "log" in words else {"uniform": limits, **steps}
 
 
 AnyParameter = Annotated[

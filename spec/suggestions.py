@@ -134,7 +134,7 @@ def against_overfitting(spec: JobSpec, shape: LearningCurve, *, cut_short: bool 
 
 
 def against_sureness(spec: JobSpec, shape: LearningCurve) -> Suggestion | None:
-    """After large steps that left a loss which is large for the accuracy: early stopping would keep that loss."""
+    """After large steps, and a loss that is large for the accuracy. Early stopping would keep that loss."""
     if not shape.is_too_sure or not has_large_rate(spec) or spec.learning_rate <= largest_rate(spec):
         return None
     reason = "The learning rate is large, and the network is too sure of answers that are wrong."
@@ -217,7 +217,7 @@ def _for_network(spec: JobSpec, shape: LearningCurve) -> Suggestion:
 
 
 def _calmer(spec: JobSpec, shape: LearningCurve, **changes: float) -> Suggestion | None:
-    """After a loss that fell for a few epochs with large steps, which would stop it soon; of one, nobody knows."""
+    """After a few epochs with large steps: the loss fell, but would stop soon. One epoch does not show a fall."""
     is_large = has_huge_rate(spec) or (has_large_rate(spec) and shape.starts_high)
     if shape.is_one_epoch or not is_large:
         return None

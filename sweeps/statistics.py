@@ -45,7 +45,7 @@ class Comparison:
     None if it is decided, or too small.
     """
     fewer_than: str = ""
-    """The rows that would tell it from chance, where it is fewer; more seeds have the same rows."""
+    """How many rows would tell the difference from chance, where it is of fewer: more seeds have the same rows."""
 
     @property
     def decided(self) -> bool:
@@ -220,9 +220,8 @@ def sentence(best: str, comparisons: dict[str, Comparison], *, unit: str = "seed
 def _more(open_one: Comparison, unit: str) -> str:
     """How many more seeds would decide it; folds cannot be added to, and few rows stay few."""
     if open_one.fewer_than:
-        return f", and is less than {open_one.fewer_than}: more rows would say more" + " than more seeds" * (
-            unit == "seeds"
-        )
+        than = " than more seeds" if unit == "seeds" else ""
+        return f", and is less than {open_one.fewer_than}: more rows would say more{than}"
     if unit != "seeds":
         return ""
     if open_one.needed is None:

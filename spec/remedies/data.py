@@ -14,9 +14,9 @@ from .suggestion import Suggestion, changed
 FEW_ROWS = 10
 """Of fewer rows, all are needed for training."""
 LARGE_FEATURES = 3.0
-"""Features of a column whose mean size is above it want to be standardised ..."""
+"""A column of features whose mean size is above it needs to be standardised ..."""
 LARGE = 30.0
-"""... and so do targets, or targets with a deviation as large, or as small."""
+"""... and so do targets whose mean size or deviation is above this, or whose deviation is below its inverse."""
 OUTLYING = 1_000.0
 """A number is an outlier if it is so many times as far from the median as the median number is."""
 UNLIKE = -1.0

@@ -10,7 +10,7 @@ from .errors import ScratchError
 
 
 def scratch_folder() -> Path:
-    """The folder, which could be written to when this process first asked. Raises `ScratchError`."""
+    """The folder. This process could write to it when it first asked. Raises `ScratchError`."""
     try:
         return Path(tempfile.gettempdir())
     except FileNotFoundError as error:

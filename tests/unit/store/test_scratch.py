@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from api.gunicorn import on_starting
-from store.files import ScratchError, may_pass
+from store.files import Files, ScratchError, may_pass
 from store.files.s3 import S3Files
 from worker.file_cache import FileCache
 from worker.process import main
@@ -29,9 +29,11 @@ def test_the_api_does_not_start() -> None:
 
 
 @pytest.mark.parametrize(
-    "need", [S3Files("s3://bucket").staging_folder, lambda: FileCache(S3Files("s3://bucket"), "tables", kept=1)]
+    "need",
+    [lambda files: files.staging_folder(), lambda files: FileCache(files, "tables", kept=1)],
+    ids=["a staging folder", "a cache"],
 )
-def test_files_of_a_bucket_may_be_had_later(need: Callable[[], object]) -> None:
+def test_files_of_a_bucket_may_be_had_later(need: Callable[[Files], object]) -> None:
     with pytest.raises(ScratchError) as caught:
-        need()
+        need(S3Files("s3://bucket"))
     assert may_pass(caught.value)
